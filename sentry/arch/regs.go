@@ -34,3 +34,17 @@ func (r *Regs) Args() [6]uint64 {
 
 // SetReturn stores the result of a system call, -errno on failure.
 func (r *Regs) SetReturn(v uint64) { r.RAX = v }
+
+// NoCall is OrigRAX while no system call is being served.
+const NoCall = ^uint64(0)
+
+// syscallLen is the length of the syscall instruction.
+const syscallLen = 2
+
+// Restart makes the guest repeat the call that it is returning from, as call
+// number no.
+func (r *Regs) Restart(no uint64) {
+	r.RAX = no
+	r.RIP -= syscallLen
+	r.OrigRAX = NoCall
+}
