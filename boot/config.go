@@ -1,0 +1,104 @@
+package boot
+
+// A Config is all that `runsc boot` is told: plain data, sent as JSON over a
+// pipe before the Sentry seals itself. Descriptor numbers are those of the
+// boot process; -1 stands for none.
+type Config struct {
+	// ID is the container's.
+	ID string `json:"id"`
+	// Process is the container's first process.
+	Process Process `json:"process"`
+	// Root is what the gofer serves as attach point 0.
+	Root Root `json:"root"`
+	// Mounts are made in order, above the root.
+	Mounts []Mount `json:"mounts"`
+
+	Hostname      string            `json:"hostname"`
+	Domainname    string            `json:"domainname"`
+	Sysctl        map[string]string `json:"sysctl,omitempty"`
+	MaskedPaths   []string          `json:"maskedPaths,omitempty"`
+	ReadonlyPaths []string          `json:"readonlyPaths,omitempty"`
+
+	// Platform names a row of the platform table; Network is sandbox, host
+	// or none.
+	Platform string `json:"platform"`
+	Network  string `json:"network"`
+
+	// Strace logs system calls to DebugLogFD: all of them, or StraceCalls.
+	Strace      bool     `json:"strace,omitempty"`
+	StraceCalls []string `json:"straceCalls,omitempty"`
+	// Debug logs what the Sentry does to DebugLogFD.
+	Debug bool `json:"debug,omitempty"`
+
+	// LogFD takes what an operator should know, DebugLogFD what a developer
+	// asked for. Both are opened with O_APPEND, one write a line.
+	LogFD      int `json:"logFD"`
+	DebugLogFD int `json:"debugLogFD"`
+	// GoferFD is a connected stream socket that speaks 9P2000.L.
+	GoferFD int `json:"goferFD"`
+	// ControlFD is a listening unix stream socket: control.Serve.
+	ControlFD int `json:"controlFD"`
+	// ProcFD is the root of a procfs of the Sentry's own pid namespace that
+	// is mounted nowhere. host.SealSentry closes it.
+	ProcFD int `json:"procFD"`
+	// StdioFDs become descriptors 0, 1 and 2 of the first process.
+	StdioFDs [3]int `json:"stdioFDs"`
+	// Console says that StdioFDs are a terminal which the first process
+	// controls.
+	Console bool `json:"console,omitempty"`
+}
+
+// A Process is the process that a container starts with.
+type Process struct {
+	Args []string `json:"args"`
+	Env  []string `json:"env"`
+	Cwd  string   `json:"cwd"`
+	// UID and the rest are ids inside the sandbox.
+	UID       uint32   `json:"uid"`
+	GID       uint32   `json:"gid"`
+	ExtraGIDs []uint32 `json:"extraGIDs,omitempty"`
+	Umask     uint32   `json:"umask"`
+	Caps      Caps     `json:"caps"`
+	Rlimits   []Rlimit `json:"rlimits,omitempty"`
+
+	NoNewPrivileges bool `json:"noNewPrivileges,omitempty"`
+	OOMScoreAdj     int  `json:"oomScoreAdj,omitempty"`
+}
+
+// Caps are capability sets, bit n for capability n.
+type Caps struct {
+	Bounding    uint64 `json:"bounding"`
+	Effective   uint64 `json:"effective"`
+	Inheritable uint64 `json:"inheritable"`
+	Permitted   uint64 `json:"permitted"`
+	Ambient     uint64 `json:"ambient"`
+}
+
+// An Rlimit is one of RLIMIT_*, by Linux's number.
+type Rlimit struct {
+	Resource int    `json:"resource"`
+	Cur      uint64 `json:"cur"`
+	Max      uint64 `json:"max"`
+}
+
+// A Root is how the root file system is presented.
+type Root struct {
+	// ReadOnly mounts it read-only inside.
+	ReadOnly bool `json:"readOnly,omitempty"`
+	// Overlay keeps every write in memory.
+	Overlay bool `json:"overlay,omitempty"`
+}
+
+// A Mount is one mount above the root.
+type Mount struct {
+	Destination string `json:"destination"`
+	// Type and Source are what /proc/self/mountinfo shows; Type bind is
+	// served by the gofer.
+	Type   string `json:"type"`
+	Source string `json:"source"`
+	// Options are fstab(5) options, flags and data alike.
+	Options []string `json:"options,omitempty"`
+	// Attach is the gofer's attach point, 0 if the Sentry makes the files
+	// itself.
+	Attach int `json:"attach,omitempty"`
+}
