@@ -1,0 +1,142 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+)
+
+// ErrGone says that the sandbox hung up: it has ended.
+var ErrGone = errors.New("the sandbox has gone")
+
+// A Client asks one sandbox. Its methods may be called at once.
+type Client struct {
+	c *conn
+
+	mu      sync.Mutex
+	next    uint64                   // guarded by mu
+	pending map[uint64]chan response // guarded by mu; nil once the sandbox is gone
+
+	reader sync.WaitGroup
+}
+
+// Dial connects to the sandbox's socket.
+func Dial(path string) (*Client, error) {
+	u, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(u), nil
+}
+
+// NewClient speaks over a connected socket, which becomes its own.
+func NewClient(u *net.UnixConn) *Client {
+	c := &Client{c: &conn{unix: u}, pending: map[uint64]chan response{}}
+	c.reader.Go(c.read)
+	return c
+}
+
+// Close hangs up. Calls under way return ErrGone.
+func (c *Client) Close() error {
+	err := c.c.unix.Close()
+	c.reader.Wait()
+	return err
+}
+
+// Start runs the container's first process.
+func (c *Client) Start() error { return c.call(methodStart, nil, nil) }
+
+// Signal sends a signal.
+func (c *Client) Signal(a SignalArgs) error { return c.call(methodSignal, a, nil) }
+
+// Wait waits until a process (0: the first) has ended.
+func (c *Client) Wait(pid int32) (WaitStatus, error) {
+	var s WaitStatus
+	err := c.call(methodWait, pid, &s)
+	return s, err
+}
+
+// Processes lists the container's processes.
+func (c *Client) Processes() ([]Process, error) {
+	var p []Process
+	err := c.call(methodProcesses, nil, &p)
+	return p, err
+}
+
+// State returns how far the container is.
+func (c *Client) State() (State, error) {
+	var s State
+	err := c.call(methodState, nil, &s)
+	return s, err
+}
+
+// Destroy ends the sandbox; one that is gone already is fine.
+func (c *Client) Destroy() error {
+	if err := c.call(methodDestroy, nil, nil); err != nil && !errors.Is(err, ErrGone) {
+		return err
+	}
+	return nil
+}
+
+func (c *Client) call(method string, args, result any) error {
+	r := request{Version: Version, Method: method}
+	if args != nil {
+		b, err := json.Marshal(args)
+		if err != nil {
+			return err
+		}
+		r.Args = b
+	}
+	ch := make(chan response, 1)
+	c.mu.Lock()
+	if c.pending == nil {
+		c.mu.Unlock()
+		return ErrGone
+	}
+	c.next++
+	r.ID = c.next
+	c.pending[r.ID] = ch
+	c.mu.Unlock()
+	if err := c.c.send(r); err != nil {
+		c.mu.Lock()
+		delete(c.pending, r.ID)
+		c.mu.Unlock()
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	resp, ok := <-ch
+	switch {
+	case !ok:
+		return ErrGone
+	case resp.Error != nil:
+		return resp.Error
+	case result != nil:
+		return json.Unmarshal(resp.Result, result)
+	}
+	return nil
+}
+
+// read hands out answers until the connection ends.
+func (c *Client) read() {
+	for {
+		var r response
+		if err := c.c.receive(&r); err != nil {
+			break
+		}
+		c.mu.Lock()
+		ch := c.pending[r.ID]
+		delete(c.pending, r.ID)
+		c.mu.Unlock()
+		if ch != nil {
+			ch <- r
+		}
+	}
+	c.c.close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ch := range c.pending {
+		close(ch)
+	}
+	c.pending = nil
+}

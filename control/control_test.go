@@ -1,0 +1,155 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// fake is a sandbox whose first process ends when told to.
+type fake struct {
+	signals chan SignalArgs
+	ended   chan struct{}
+}
+
+func (f *fake) Start() error { return Errorf(NoProgram, "/nix: no such file or directory") }
+func (f *fake) Signal(a SignalArgs) error {
+	f.signals <- a
+	return nil
+}
+func (f *fake) Wait(ctx context.Context, pid int32) (WaitStatus, error) {
+	select {
+	case <-f.ended:
+		return 3 << 8, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+func (f *fake) Processes() ([]Process, error) { return []Process{{PID: 1, Args: []string{"sh"}}}, nil }
+func (f *fake) State() (State, error)         { return State{Status: "running"}, nil }
+func (f *fake) Destroy() error                { return errors.New("will not") }
+
+func serve(t *testing.T) (*fake, *Client, func()) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{signals: make(chan SignalArgs, 4), ended: make(chan struct{})}
+	done := make(chan error, 1)
+	go func() { done <- Serve(l, f) }()
+	c, err := Dial(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, c, func() {
+		l.Close()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Error("Serve did not return")
+		}
+	}
+}
+
+func TestCalls(t *testing.T) {
+	f, c, stop := serve(t)
+	defer c.Close()
+	defer stop()
+
+	var e *Error
+	if err := c.Start(); !errors.As(err, &e) || e.Code != NoProgram {
+		t.Errorf("Start: %v", err)
+	}
+	// A wait that blocks does not hold up the rest.
+	status := make(chan WaitStatus, 1)
+	go func() {
+		s, err := c.Wait(0)
+		if err != nil {
+			t.Error(err)
+		}
+		status <- s
+	}()
+	if err := c.Signal(SignalArgs{Signal: 15, Scope: Everyone}); err != nil {
+		t.Error(err)
+	}
+	if a := <-f.signals; a.Signal != 15 || a.Scope != Everyone {
+		t.Errorf("signal %+v", a)
+	}
+	p, err := c.Processes()
+	if err != nil || len(p) != 1 || p[0].Args[0] != "sh" {
+		t.Errorf("processes %v, %v", p, err)
+	}
+	if err := c.Destroy(); err == nil || err.Error() != "will not" {
+		t.Errorf("destroy: %v", err)
+	}
+	close(f.ended)
+	if s := <-status; s.ExitCode() != 3 {
+		t.Errorf("status %#x", s)
+	}
+}
+
+func TestServerGoneEndsCalls(t *testing.T) {
+	_, c, stop := serve(t)
+	defer c.Close()
+	got := make(chan error, 1)
+	go func() {
+		_, err := c.Wait(0)
+		got <- err
+	}()
+	if _, err := c.State(); err != nil {
+		t.Error(err)
+	}
+	stop()
+	// The context of a wait ends with the server, or its line is cut.
+	if err := <-got; err == nil {
+		t.Error("wait outlived the sandbox")
+	}
+	if err := c.Start(); !errors.Is(err, ErrGone) {
+		t.Errorf("Start afterwards: %v", err)
+	}
+}
+
+func TestOtherVersionIsRefused(t *testing.T) {
+	_, err := call(context.Background(), &fake{}, &request{Version: 99, Method: methodState})
+	var e *Error
+	if !errors.As(err, &e) || e.Code != Invalid {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	for s, want := range map[WaitStatus]int{0: 0, 7 << 8: 7, 9: 137, 0x8b: 139} {
+		if got := s.ExitCode(); got != want {
+			t.Errorf("%#x: %d, want %d", s, got, want)
+		}
+	}
+}
+
+// FuzzLine feeds a connection bytes from a hostile peer.
+func FuzzLine(f *testing.F) {
+	f.Add([]byte(`{"v":1,"id":1,"method":"wait","args":0}` + "\n"))
+	f.Add([]byte("{}\n{\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c := &conn{buf: append(b, '\n')}
+		for len(c.buf) > 0 {
+			var r request
+			if c.receive(&r) != nil {
+				return
+			}
+			if _, err := c.claim(r.FDs); err == nil && r.FDs != 0 {
+				t.Fatal("descriptors out of nothing")
+			}
+			ended := make(chan struct{})
+			close(ended)
+			answer(t.Context(), &fake{ended: ended, signals: make(chan SignalArgs, 1)}, &r)
+		}
+	})
+}

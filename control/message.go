@@ -1,0 +1,130 @@
+// Package control is the RPC between runsc and a sandbox: JSON, one message a
+// line, over a unix stream socket, with descriptors by SCM_RIGHTS. A request
+// carries the protocol's version and an id; answers come in any order. A
+// Client belongs to runsc, Serve and the Sandbox interface to the Sentry.
+//
+// Neither side trusts the other's lengths: a line is at most maxLine bytes, a
+// message at most maxFDs descriptors.
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Version is the protocol's; both sides must have the same.
+const Version = 1
+
+const (
+	maxLine = 1 << 20
+	maxFDs  = 16
+)
+
+// A request asks for a method. FDs is how many descriptors came along.
+type request struct {
+	Version int             `json:"v"`
+	ID      uint64          `json:"id"`
+	Method  string          `json:"method"`
+	Args    json.RawMessage `json:"args,omitempty"`
+	FDs     int             `json:"fds,omitempty"`
+}
+
+// A response answers the request of the same id.
+type response struct {
+	ID     uint64          `json:"id"`
+	Result json.RawMessage `json:"result,omitempty"`
+	Error  *Error          `json:"error,omitempty"`
+}
+
+// Methods.
+const (
+	methodStart     = "start"
+	methodSignal    = "signal"
+	methodWait      = "wait"
+	methodProcesses = "processes"
+	methodState     = "state"
+	methodDestroy   = "destroy"
+)
+
+// A Code says what kind of error it is, for callers that act on it.
+type Code string
+
+// Codes.
+const (
+	Failed     Code = ""            // anything else
+	NotFound   Code = "not-found"   // no such container or process
+	NotStarted Code = "not-started" // Start was not called
+	Finished   Code = "finished"    // the process ended
+	Invalid    Code = "invalid"     // the request makes no sense
+	NoProgram  Code = "no-program"  // the first program does not exist
+	NotExec    Code = "not-exec"    // the first program cannot be executed
+)
+
+// An Error is what the other side answered.
+type Error struct {
+	Code Code   `json:"code,omitempty"`
+	Msg  string `json:"msg"`
+}
+
+func (e *Error) Error() string { return e.Msg }
+
+// Errorf makes an Error with a code.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Msg: fmt.Sprintf(format, args...)}
+}
+
+// SignalArgs says whom to signal.
+type SignalArgs struct {
+	// PID is as the container sees it; 0 is its first process.
+	PID    int32 `json:"pid"`
+	Signal int   `json:"signal"`
+	// Scope widens it.
+	Scope Scope `json:"scope,omitempty"`
+}
+
+// A Scope says which processes a signal goes to.
+type Scope string
+
+// Scopes.
+const (
+	OneProcess   Scope = ""
+	ProcessGroup Scope = "group" // the process group PID
+	Everyone     Scope = "all"   // every process of the container
+	// Foreground is the foreground process group of the container's
+	// terminal, or its first process where there is none.
+	Foreground Scope = "foreground"
+)
+
+// A WaitStatus is wait(2)'s status word of a guest process.
+type WaitStatus uint32
+
+// ExitCode is the status as a shell shows it: 128+n for signal n.
+func (s WaitStatus) ExitCode() int {
+	if sig := s & 0x7f; sig != 0 {
+		return 128 + int(sig)
+	}
+	return int(s >> 8 & 0xff)
+}
+
+// A Process is one line of ps.
+type Process struct {
+	PID       int32    `json:"pid"`
+	PPID      int32    `json:"ppid"`
+	PGID      int32    `json:"pgid"`
+	SID       int32    `json:"sid"`
+	UID       uint32   `json:"uid"`
+	Threads   int      `json:"threads"`
+	State     string   `json:"state"` // as in /proc/PID/stat
+	TTY       string   `json:"tty,omitempty"`
+	StartedNS int64    `json:"startedNS"` // since the epoch
+	CPUNS     int64    `json:"cpuNS"`
+	Args      []string `json:"args"`
+}
+
+// A State is how far the container is.
+type State struct {
+	// Status is created, running or stopped.
+	Status string `json:"status"`
+	// Exit is the first process's, once Status is stopped.
+	Exit WaitStatus `json:"exit"`
+}

@@ -1,0 +1,140 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"sync"
+)
+
+// A Sandbox answers requests. Every method may be called by several goroutines
+// at once; only Wait may block for long, and must end with its context.
+// An error that is an *Error keeps its code on the way.
+type Sandbox interface {
+	// Start runs the container's first process.
+	Start() error
+	// Signal sends a signal.
+	Signal(SignalArgs) error
+	// Wait returns the status of a process (0: the first) once it ended,
+	// or at once if it has. It does not reap.
+	Wait(ctx context.Context, pid int32) (WaitStatus, error)
+	// Processes lists the container's processes.
+	Processes() ([]Process, error)
+	// State returns how far the container is.
+	State() (State, error)
+	// Destroy ends the sandbox. The answer may be lost.
+	Destroy() error
+}
+
+// Listen takes over the listening socket that the sandbox was started with.
+func Listen(fd int) (*net.UnixListener, error) {
+	f := os.NewFile(uintptr(fd), "control")
+	defer f.Close()
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, err
+	}
+	ul, ok := l.(*net.UnixListener)
+	if !ok {
+		l.Close()
+		return nil, errors.New("control: not a unix socket")
+	}
+	return ul, nil
+}
+
+// Serve answers on l until it is closed, then ends what is under way and
+// returns.
+func Serve(l *net.UnixListener, s Sandbox) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	defer cancel()
+	for {
+		u, err := l.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		conns.Go(func() { serveConn(ctx, u, s) })
+	}
+}
+
+// serveConn answers one client until it hangs up.
+func serveConn(ctx context.Context, u *net.UnixConn, s Sandbox) {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &conn{unix: u}
+	// Closing the socket ends a read that is under way.
+	stop := context.AfterFunc(ctx, func() { u.Close() })
+	var calls sync.WaitGroup
+	defer func() {
+		cancel()
+		stop()
+		calls.Wait()
+		c.close()
+	}()
+	for {
+		var r request
+		if err := c.receive(&r); err != nil {
+			return
+		}
+		files, err := c.claim(r.FDs)
+		if err != nil {
+			return
+		}
+		// No method takes descriptors yet.
+		closeAll(files)
+		calls.Go(func() {
+			// A client that hung up does not want the answer.
+			_ = c.send(answer(ctx, s, &r))
+		})
+	}
+}
+
+func answer(ctx context.Context, s Sandbox, r *request) response {
+	result, err := call(ctx, s, r)
+	resp := response{ID: r.ID}
+	if err == nil {
+		resp.Result, err = json.Marshal(result)
+	}
+	if err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			e = &Error{Msg: err.Error()}
+		}
+		resp.Error = e
+	}
+	return resp
+}
+
+func call(ctx context.Context, s Sandbox, r *request) (any, error) {
+	if r.Version != Version {
+		return nil, Errorf(Invalid, "control protocol %d is not the sandbox's %d", r.Version, Version)
+	}
+	switch r.Method {
+	case methodStart:
+		return nil, s.Start()
+	case methodSignal:
+		var a SignalArgs
+		if err := json.Unmarshal(r.Args, &a); err != nil {
+			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
+		}
+		return nil, s.Signal(a)
+	case methodWait:
+		var pid int32
+		if err := json.Unmarshal(r.Args, &pid); err != nil {
+			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
+		}
+		return s.Wait(ctx, pid)
+	case methodProcesses:
+		return s.Processes()
+	case methodState:
+		return s.State()
+	case methodDestroy:
+		return nil, s.Destroy()
+	}
+	return nil, Errorf(Invalid, "unknown method %q", r.Method)
+}
