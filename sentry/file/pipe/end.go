@@ -1,0 +1,207 @@
+package pipe
+
+import (
+	"sync/atomic"
+
+	"glovebox/abi/linux"
+	"glovebox/lib/wait"
+	"glovebox/sentry/auth"
+	"glovebox/sentry/guest"
+	"glovebox/sentry/vfs"
+)
+
+var nextID atomic.Uint64
+
+// Mode is which ways an End goes.
+type Mode uint8
+
+// Modes.
+const (
+	Read Mode = 1 << iota
+	Write
+)
+
+// An End is an open end of a pipe, or both ends of a FIFO opened with O_RDWR.
+// It implements vfs.FileOps.
+type End struct {
+	p    *Pipe
+	mode Mode
+	// packet is O_DIRECT: each write is a packet.
+	packet atomic.Bool
+	// seenW is opensW when a reader opened that does not wait: it sees no
+	// hang-up before a writer came. Immutable.
+	seenW uint64
+	// waitR and waitW are opens to go past before a waiting open of a FIFO is
+	// complete. Immutable.
+	waitR, waitW uint64
+	waits        bool
+}
+
+var _ vfs.FileOps = (*End)(nil)
+
+// New returns the ends of a new pipe (pipe(2)).
+func New() (r, w *End) {
+	p := newPipe()
+	p.readers, p.writers, p.opensR, p.opensW = 1, 1, 1, 1
+	return &End{p: p, mode: Read}, &End{p: p, mode: Write}
+}
+
+// A FIFO is a pipe with a name (fifo(7)); a filesystem's inode holds it. The
+// zero value is ready for use.
+type FIFO struct{ p atomic.Pointer[Pipe] }
+
+// OpenFlags say how a FIFO is opened.
+type OpenFlags uint8
+
+// NonBlock is O_NONBLOCK.
+const NonBlock OpenFlags = 1
+
+// Open opens f. It does not block: without NonBlock the caller waits until
+// End.Opened says that the other side has come.
+func (f *FIFO) Open(mode Mode, flags OpenFlags) (*End, error) {
+	if f.p.Load() == nil {
+		f.p.CompareAndSwap(nil, newPipe())
+	}
+	p := f.p.Load()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	nonblock := flags&NonBlock != 0
+	if mode == Write && nonblock && p.readers == 0 {
+		return nil, linux.ENXIO
+	}
+	e := &End{p: p, mode: mode, waitR: p.opensR, waitW: p.opensW}
+	if mode&Read != 0 {
+		p.readers++
+		p.opensR++
+		if mode == Read && p.writers == 0 {
+			if nonblock {
+				e.seenW = p.opensW + 1
+			} else {
+				e.waits = true
+			}
+		}
+	}
+	if mode&Write != 0 {
+		p.writers++
+		p.opensW++
+		if mode == Write && p.readers == 0 {
+			e.waits = true
+		}
+	}
+	p.queue.Notify(wait.All)
+	return e, nil
+}
+
+// Opened returns EAGAIN while the other end of a FIFO is to be waited for
+// (fifo(7)); Queue tells when that may have changed.
+func (e *End) Opened() error {
+	if !e.waits {
+		return nil
+	}
+	p := e.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.mode == Read && p.opensW == e.waitW || e.mode == Write && p.opensR == e.waitR {
+		return linux.EAGAIN
+	}
+	return nil
+}
+
+// Read implements vfs.FileOps.
+func (e *End) Read(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) { return e.p.read(b) }
+
+// Write implements vfs.FileOps. A count together with EAGAIN says that the
+// rest must wait for room.
+func (e *End) Write(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
+	return e.p.write(b, e.packet.Load())
+}
+
+// Ready implements vfs.FileOps (pipe_poll).
+func (e *End) Ready() wait.Mask {
+	p := e.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var m wait.Mask
+	if e.mode&Read != 0 {
+		if p.usedLocked() > 0 {
+			m |= readable
+		}
+		if p.writers == 0 && p.opensW+1 != e.seenW {
+			m |= wait.Hup
+		}
+	}
+	if e.mode&Write != 0 {
+		if p.roomLocked() >= linux.PIPE_BUF {
+			m |= writable
+		}
+		if p.readers == 0 {
+			m |= wait.Err
+		}
+	}
+	return m
+}
+
+// Queue implements vfs.FileOps.
+func (e *End) Queue() *wait.Queue { return &e.p.queue }
+
+// Ioctl implements vfs.FileOps.
+func (e *End) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (uintptr, error) {
+	if cmd != linux.FIONREAD {
+		return 0, linux.ENOTTY
+	}
+	e.p.mu.Lock()
+	n := int32(e.p.usedLocked())
+	e.p.mu.Unlock()
+	_, err := mem.CopyOut(guest.Addr(arg), linux.Bytes(&n))
+	return 0, err
+}
+
+// Release implements vfs.FileOps.
+func (e *End) Release() {
+	p := e.p
+	p.mu.Lock()
+	if e.mode&Read != 0 {
+		p.readers--
+	}
+	if e.mode&Write != 0 {
+		p.writers--
+	}
+	if p.readers == 0 && p.writers == 0 {
+		p.ring, p.recs, p.head, p.tail = nil, nil, 0, 0
+	}
+	p.mu.Unlock()
+	p.queue.Notify(wait.All)
+}
+
+// Mode returns which ways e goes.
+func (e *End) Mode() Mode { return e.mode }
+
+// SamePipe reports whether e and f are ends of one pipe.
+func (e *End) SamePipe(f *End) bool { return e.p == f.p }
+
+// SetStatus follows O_DIRECT of the file's status flags (fcntl(2), F_SETFL).
+func (e *End) SetStatus(flags uint32) { e.packet.Store(flags&linux.O_DIRECT != 0) }
+
+// Size is F_GETPIPE_SZ.
+func (e *End) Size() int {
+	e.p.mu.Lock()
+	defer e.p.mu.Unlock()
+	return e.p.size
+}
+
+// SetSize is F_SETPIPE_SZ (pipe_set_size).
+func (e *End) SetSize(c *auth.Creds, size uint64) (int, error) {
+	if size > 1<<31 {
+		return 0, linux.EINVAL
+	}
+	if size > MaxSize && size > uint64(e.Size()) && !c.Has(auth.CapSysResource) {
+		return 0, linux.EPERM
+	}
+	if size > hardMax {
+		return 0, linux.ENOMEM
+	}
+	return e.p.setSize(int(size))
+}
+
+// hardMax bounds what even the privileged may take of the Sentry's own memory.
+const hardMax = 16 << 20
