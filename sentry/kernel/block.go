@@ -13,7 +13,10 @@ const (
 	workSignal  = 1 << iota // an unblocked signal may be pending
 	workKill                // the task must exit
 	workStop                // the thread group is stopping
+	workCont                // the parent must hear that the group goes on
+	workPublish             // what the platform may answer has changed
 	workRestart             // the last call returned ERESTART*
+	workMask                // a temporary signal mask is in force
 )
 
 // workInterrupt ends a Block early.
@@ -22,10 +25,23 @@ const workInterrupt = workSignal | workKill | workStop
 // Forever is the deadline of a wait without one.
 const Forever int64 = math.MaxInt64
 
+// epoch is the boot time of the guest.
 var epoch = time.Now()
 
 // Now returns the guest's CLOCK_MONOTONIC in nanoseconds: deadlines are in it.
 func Now() int64 { return int64(time.Since(epoch)) }
+
+// Realtime returns CLOCK_REALTIME in nanoseconds.
+func Realtime() int64 { return time.Now().UnixNano() }
+
+// Deadline returns the time d nanoseconds from now, Forever if it overflows.
+func Deadline(d int64) int64 {
+	now := Now()
+	if d > Forever-now {
+		return Forever
+	}
+	return now + d
+}
 
 // Wake ends t's current or next Block. It never blocks.
 func (t *Task) Wake() {
@@ -42,25 +58,58 @@ func (t *Task) Block(deadline int64) error {
 	if t.work.Load()&workInterrupt != 0 {
 		return linux.ERESTARTSYS
 	}
+	late := t.sleep(deadline)
+	switch {
+	case t.work.Load()&workInterrupt != 0:
+		return linux.ERESTARTSYS
+	case late:
+		return linux.ETIMEDOUT
+	}
+	return nil
+}
+
+// BlockKillable sleeps until done returns true, which Wake makes it ask, or
+// until t is killed (EINTR).
+func (t *Task) BlockKillable(done func() bool) error {
+	for !done() {
+		if t.Dead() {
+			return linux.EINTR
+		}
+		t.sleep(Forever)
+	}
+	return nil
+}
+
+// A sleeper is the timer of a task's sleeps.
+type sleeper struct{ t *time.Timer }
+
+// sleep waits for Wake or the deadline, and reports whether that has passed.
+func (t *Task) sleep(deadline int64) (late bool) {
+	now := Now()
+	if deadline <= now {
+		return true
+	}
+	t.asleep.Store(true)
+	t.cpu.stop(now)
 	if deadline == Forever {
 		<-t.wake
 	} else {
-		d := deadline - Now()
-		if d <= 0 {
-			return linux.ETIMEDOUT
+		d := time.Duration(deadline - now)
+		if t.timer == nil {
+			t.timer = &sleeper{time.NewTimer(d)}
+		} else {
+			t.timer.t.Reset(d)
 		}
-		timer := time.NewTimer(time.Duration(d))
 		select {
 		case <-t.wake:
-			timer.Stop()
-		case <-timer.C:
-			return linux.ETIMEDOUT
+			t.timer.t.Stop()
+		case <-t.timer.t.C:
+			late = true
 		}
 	}
-	if t.work.Load()&workInterrupt != 0 {
-		return linux.ERESTARTSYS
-	}
-	return nil
+	t.cpu.start(Now())
+	t.asleep.Store(false)
+	return late
 }
 
 // NewWaiter returns an entry for one queue that wakes t.
@@ -69,8 +118,9 @@ func (t *Task) NewWaiter(m wait.Mask) *wait.Entry {
 }
 
 // WaitReady calls try until it returns anything but EAGAIN, sleeping on q for
-// the events m in between: ETIMEDOUT at the deadline, ERESTARTSYS for a
-// signal. Callers that must not block (O_NONBLOCK) do not call it.
+// the events m in between: EAGAIN at the deadline (SO_RCVTIMEO), ERESTARTSYS
+// for a signal, or EINTR where there is a deadline (signal(7)). Callers that
+// must not block (O_NONBLOCK) do not call it.
 func (t *Task) WaitReady(q *wait.Queue, m wait.Mask, deadline int64, try func() (int64, error)) (int64, error) {
 	n, err := try()
 	if err != linux.EAGAIN || q == nil {
@@ -83,7 +133,12 @@ func (t *Task) WaitReady(q *wait.Queue, m wait.Mask, deadline int64, try func() 
 		if n, err = try(); err != linux.EAGAIN {
 			return n, err
 		}
-		if err := t.Block(deadline); err != nil {
+		switch err := t.Block(deadline); {
+		case err == linux.ETIMEDOUT:
+			return 0, linux.EAGAIN
+		case err != nil && deadline != Forever:
+			return 0, linux.EINTR
+		case err != nil:
 			return 0, err
 		}
 	}

@@ -2,19 +2,38 @@ package kernel
 
 import (
 	"io"
+	"sync"
+	"time"
 
+	"glovebox/sentry/arch"
+	"glovebox/sentry/lock"
 	"glovebox/sentry/platform"
 )
 
-// A Kernel is one Sentry: every task of every container in it.
+// A Kernel is one Sentry: every task of every container in it. Its exported
+// fields are set before the first task runs.
 type Kernel struct {
 	Platform platform.Platform
 	// Syscall serves the call that stopped t; sys.Dispatch.
 	Syscall func(t *Task)
-	// Strace gets a line a call when not nil. Set before the first task runs.
+	// Strace gets a line a call when not nil.
 	Strace io.Writer
 	// Logf receives what an operator should know; nil drops it.
 	Logf func(format string, args ...any)
+	// FPSize is the size of a thread's extended state in a signal frame.
+	FPSize int
+	// CPUs is how many processors guests see.
+	CPUs int
+	// TotalMemory and FreeMemory are what sysinfo(2) says, in bytes.
+	TotalMemory uint64
+	FreeMemory  func() uint64
+
+	// tree guards the process tree, ids and process groups.
+	tree    lock.RWMutex[lock.TaskSet]
+	users   users
+	futexes futexTable
+	// running counts task goroutines.
+	running sync.WaitGroup
 }
 
 // Warnf logs what went wrong in the Sentry itself.
@@ -23,3 +42,16 @@ func (k *Kernel) Warnf(format string, args ...any) {
 		k.Logf(format, args...)
 	}
 }
+
+// Wait returns when no task is left.
+func (k *Kernel) Wait() { k.running.Wait() }
+
+// Uptime returns how long the guest has been up.
+func (k *Kernel) Uptime() time.Duration { return time.Duration(Now()) }
+
+// minSigStack is the least alternate stack (AT_MINSIGSTKSZ's check needs the
+// processor's word only for AMX; MINSIGSTKSZ otherwise).
+func (k *Kernel) minSigStack() uint64 { return minSigStkSz }
+
+// MinSigStack is AT_MINSIGSTKSZ.
+func (k *Kernel) MinSigStack() uint64 { return arch.MinSigStack(k.FPSize) }

@@ -1,0 +1,315 @@
+package kernel
+
+import (
+	"glovebox/abi/linux"
+	"glovebox/sentry/arch"
+	"glovebox/sentry/auth"
+	"glovebox/sentry/guest"
+)
+
+// CloneArgs say what a new task shares and how it starts (clone(2)).
+type CloneArgs struct {
+	Flags      uint64
+	ExitSignal int
+	Stack      uint64 // 0: the parent's
+	TLS        uint64
+	ParentTID  guest.Addr
+	ChildTID   guest.Addr
+	PidFD      guest.Addr
+	SetTID     int32 // 0: any
+	// InstallPidFD makes a descriptor for the child; of CLONE_PIDFD.
+	InstallPidFD func(t *Task, child *Task) (fd int32, undo func(), err error)
+}
+
+const namespaceFlags = linux.CLONE_NEWCGROUP | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC |
+	linux.CLONE_NEWPID | linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWTIME
+
+// check is the order in which copy_process refuses flags.
+func (a *CloneArgs) check(t *Task) error {
+	f := a.Flags
+	all := func(m uint64) bool { return f&m == m }
+	switch {
+	case all(linux.CLONE_NEWNS | linux.CLONE_FS), all(linux.CLONE_NEWUSER | linux.CLONE_FS):
+		return linux.EINVAL
+	case f&linux.CLONE_THREAD != 0 && f&linux.CLONE_SIGHAND == 0:
+		return linux.EINVAL
+	case f&linux.CLONE_SIGHAND != 0 && f&linux.CLONE_VM == 0:
+		return linux.EINVAL
+	case f&linux.CLONE_PARENT != 0 && t.tg.ns.init == t.tg:
+		return linux.EINVAL
+	case f&linux.CLONE_THREAD != 0 && f&(linux.CLONE_NEWUSER|linux.CLONE_NEWPID) != 0:
+		return linux.EINVAL
+	case f&linux.CLONE_PIDFD != 0 && f&linux.CLONE_DETACHED != 0:
+		return linux.EINVAL
+	case f&linux.CLONE_NEWUSER != 0:
+		return linux.EINVAL // as a kernel without user namespaces
+	case f&namespaceFlags != 0 && !t.Creds().Has(auth.CapSysAdmin):
+		return linux.EPERM
+	case f&namespaceFlags != 0:
+		return linux.EINVAL // as a kernel without that namespace
+	}
+	return nil
+}
+
+// Clone is clone(2): it starts a new task and returns its id. With CLONE_VFORK
+// it waits for the child to exec or exit.
+func (t *Task) Clone(a *CloneArgs) (int32, error) {
+	if err := a.check(t); err != nil {
+		return 0, err
+	}
+	if t.work.Load()&(workSignal|workKill) != 0 {
+		return 0, linux.ERESTARTNOINTR
+	}
+	c := t.Creds()
+	user := t.k.users.get(c.UID)
+	if uint64(user.tasks.Add(1)) > t.tg.limits.Cur(linux.RLIMIT_NPROC) && c.UID != 0 &&
+		!c.Has(auth.CapSysResource) && !c.Has(auth.CapSysAdmin) {
+		user.tasks.Add(-1)
+		return 0, linux.EAGAIN
+	}
+	child, err := t.copyTask(a)
+	if err != nil {
+		user.tasks.Add(-1)
+		return 0, err
+	}
+	var undo func()
+	if a.Flags&linux.CLONE_PIDFD != 0 {
+		var fd int32
+		if fd, undo, err = a.InstallPidFD(t, child); err == nil {
+			if _, err = t.mem.CopyOut(a.PidFD, linux.Bytes(&fd)); err != nil {
+				undo()
+			}
+		}
+		if err != nil {
+			child.discard()
+			return 0, err
+		}
+	}
+	if err := t.enrol(child, a); err != nil {
+		if undo != nil {
+			undo()
+		}
+		child.discard()
+		return 0, err
+	}
+	tid := child.TID()
+	if a.Flags&linux.CLONE_PARENT_SETTID != 0 {
+		// A bad address goes unreported (kernel_clone).
+		_, _ = t.mem.CopyOut(a.ParentTID, linux.Bytes(&tid))
+	}
+	if a.Flags&linux.CLONE_VFORK != 0 {
+		child.vforkOf = t
+	}
+	go child.run()
+	if a.Flags&linux.CLONE_VFORK != 0 {
+		// Killed or not, the child exists.
+		_ = t.BlockKillable(child.vforkDone.Load)
+	}
+	return tid, nil
+}
+
+// copyTask makes a task that is not in the tree yet.
+func (t *Task) copyTask(a *CloneArgs) (*Task, error) {
+	f := a.Flags
+	child := t.k.newTask()
+	child.mem = t.mem
+	if f&linux.CLONE_VM != 0 {
+		t.mem.IncUsers()
+	} else {
+		m, err := t.mem.Fork()
+		if err != nil {
+			return nil, err
+		}
+		child.mem = m
+	}
+	ctx, err := child.mem.AddressSpace().NewContext()
+	if err != nil {
+		child.mem.DecUsers()
+		return nil, linux.EAGAIN
+	}
+	child.ctx = ctx
+	if err := ctx.SetFP(t.ctx.FP()); err != nil {
+		ctx.Release()
+		child.mem.DecUsers()
+		return nil, linux.EAGAIN
+	}
+	child.files.v = t.files.clone(f)
+	child.regs = t.regs
+	child.regs.SetReturn(0)
+	child.regs.OrigRAX = arch.NoCall
+	if a.Stack != 0 {
+		child.regs.RSP = a.Stack
+	}
+	if f&linux.CLONE_SETTLS != 0 {
+		child.regs.FSBase = a.TLS
+	}
+	if f&linux.CLONE_CHILD_SETTID != 0 {
+		child.setTID = a.ChildTID
+	}
+	if f&linux.CLONE_CHILD_CLEARTID != 0 {
+		child.clearTID = a.ChildTID
+	}
+	if f&(linux.CLONE_VM|linux.CLONE_VFORK) != linux.CLONE_VM {
+		child.alt = t.alt
+	}
+	child.cred.Store(t.Creds())
+	child.uts = t.uts
+	child.SetComm(t.Comm())
+	child.sched.copyFrom(&t.sched)
+	child.slackNS.Store(t.slackNS.Load())
+	child.thpDisable.Store(t.thpDisable.Load())
+	if f&linux.CLONE_THREAD != 0 {
+		child.tg = t.tg
+		return child, nil
+	}
+	child.tg = t.newGroup(f, a.ExitSignal)
+	return child, nil
+}
+
+// newGroup makes the thread group of a new process of t's.
+func (t *Task) newGroup(f uint64, exitSignal int) *ThreadGroup {
+	p := t.tg
+	tg := &ThreadGroup{k: t.k, ns: p.ns, exitSignal: exitSignal, done: make(chan struct{})}
+	tg.limits.SetAll(p.limits.All())
+	tg.oomScore.Store(p.oomScore.Load())
+	tg.dumpable.Store(p.dumpable.Load())
+	switch {
+	case f&linux.CLONE_SIGHAND != 0:
+		tg.sighand = p.sighand
+		tg.sighand.inc()
+	default:
+		tg.sighand = p.sighand.copy()
+		if f&linux.CLONE_CLEAR_SIGHAND != 0 {
+			tg.sighand.reset(keepIgnored)
+		}
+	}
+	return tg
+}
+
+// enrol puts child into the tree. A signal that came meanwhile goes first:
+// ERESTARTNOINTR (copy_process).
+func (t *Task) enrol(child *Task, a *CloneArgs) error {
+	k, tg := t.k, child.tg
+	k.tree.Lock()
+	defer k.tree.Unlock()
+	if t.work.Load()&(workSignal|workKill) != 0 {
+		return linux.ERESTARTNOINTR
+	}
+	id, err := t.tg.ns.allocLocked(a.SetTID)
+	if err != nil {
+		return err
+	}
+	child.tid.Store(id)
+	t.tg.mu.Lock()
+	child.blocked = t.blocked
+	if a.Flags&linux.CLONE_THREAD != 0 {
+		defer t.tg.mu.Unlock()
+		if tg.exiting || tg.execing != nil {
+			return linux.ERESTARTNOINTR
+		}
+		if tg.stop.signo != 0 {
+			child.work.Or(workStop)
+		}
+	} else {
+		t.tg.mu.Unlock()
+		t.enrolGroupLocked(child, a)
+	}
+	tg.tasks = append(tg.tasks, child)
+	tg.ns.tasks[id] = child
+	k.running.Add(1)
+	return nil
+}
+
+func (t *Task) enrolGroupLocked(child *Task, a *CloneArgs) {
+	tg := child.tg
+	tg.id, tg.leader = child.TID(), child
+	tg.parent, tg.parentTask = t.tg, t
+	if a.Flags&linux.CLONE_PARENT != 0 {
+		tg.parent, tg.parentTask = t.tg.parent, t.tg.parentTask
+		tg.exitSignal = t.tg.exitSignal
+	}
+	if p := tg.parent; p != nil {
+		p.children = append(p.children, tg)
+		tg.hasSubreaper = p.hasSubreaper || p.subreaper
+	}
+	tg.ns.groups[tg.id] = tg
+	if t.tg.pgrp != nil {
+		tg.joinLocked(t.tg.pgrp)
+	}
+}
+
+// discard undoes copyTask.
+func (child *Task) discard() {
+	child.k.users.get(child.Creds().UID).tasks.Add(-1)
+	child.ctx.Release()
+	child.files.set(Files{})
+	child.mem.DecUsers()
+	if len(child.tg.tasks) == 0 {
+		child.tg.sighand.dec()
+	}
+}
+
+func (k *Kernel) newTask() *Task {
+	t := &Task{k: k, wake: make(chan struct{}, 1), startNS: Now()}
+	t.regs.OrigRAX = arch.NoCall
+	t.slackNS.Store(defaultSlackNS)
+	return t
+}
+
+// defaultSlackNS is init's timer slack (prctl(2)).
+const defaultSlackNS = 50_000
+
+// An Init says how a process starts that no other process made: a container's
+// first, or one that exec adds to it.
+type Init struct {
+	Namespace *PIDNamespace
+	Memory    Memory // loaded; the reference becomes the task's
+	Regs      arch.Regs
+	Creds     *auth.Creds
+	Comm      string
+	Files     Files
+	UTS       *UTS
+	Limits    [linux.RLIM_NLIMITS]linux.Rlimit
+}
+
+// Start starts a process from outside. The first of a namespace is its init.
+func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
+	ctx, err := in.Memory.AddressSpace().NewContext()
+	if err != nil {
+		return nil, err
+	}
+	t := k.newTask()
+	t.mem, t.ctx, t.regs = in.Memory, ctx, in.Regs
+	t.regs.OrigRAX = arch.NoCall
+	t.cred.Store(in.Creds)
+	t.uts = in.UTS
+	t.SetComm(in.Comm)
+	t.files.v = in.Files
+	tg := &ThreadGroup{k: k, ns: in.Namespace, exitSignal: linux.SIGCHLD, sighand: &SigHand{users: 1}, done: make(chan struct{})}
+	tg.limits.SetAll(in.Limits)
+	tg.dumpable.Store(linux.SUID_DUMP_USER)
+	t.tg = tg
+	k.tree.Lock()
+	id, err := in.Namespace.allocLocked(0)
+	if err != nil {
+		k.tree.Unlock()
+		ctx.Release()
+		return nil, err
+	}
+	t.tid.Store(id)
+	tg.id, tg.leader = id, t
+	tg.tasks = append(tg.tasks, t)
+	tg.didExec = true
+	if in.Namespace.init == nil {
+		in.Namespace.init = tg
+		tg.unkillable = true
+	}
+	in.Namespace.tasks[id] = t
+	in.Namespace.groups[id] = tg
+	tg.newSessionLocked()
+	k.users.get(in.Creds.UID).tasks.Add(1)
+	k.running.Add(1)
+	k.tree.Unlock()
+	go t.run()
+	return tg, nil
+}

@@ -1,0 +1,32 @@
+package kernel
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// A User is what is counted of a real user id (struct ucounts).
+type User struct {
+	tasks   atomic.Int64 // against RLIMIT_NPROC
+	signals atomic.Int64 // against RLIMIT_SIGPENDING
+}
+
+// users is every User by uid. They are few and never freed.
+type users struct {
+	mu sync.Mutex // a leaf
+	m  map[uint32]*User
+}
+
+func (u *users) get(uid uint32) *User {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.m == nil {
+		u.m = map[uint32]*User{}
+	}
+	r := u.m[uid]
+	if r == nil {
+		r = new(User)
+		u.m[uid] = r
+	}
+	return r
+}
