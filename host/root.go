@@ -1,7 +1,6 @@
 package host
 
 import (
-	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -14,12 +13,18 @@ type Attr = uint64
 // there, with everything mounted below it. set is applied to every mount in
 // it. Changes of mounts on the host no longer reach the copy.
 func CloneTree(path string, set Attr) (fd int, err error) {
-	fd, err = unix.OpenTree(unix.AT_FDCWD, path,
-		unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	return clone(path, set, unix.AT_RECURSIVE)
+}
+
+// CloneMount is CloneTree without what is mounted below path.
+func CloneMount(path string, set Attr) (fd int, err error) { return clone(path, set, 0) }
+
+func clone(path string, set Attr, recursive uint) (fd int, err error) {
+	fd, err = unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|recursive)
 	if err != nil {
 		return -1, fmt.Errorf("open_tree %s: %w", path, err)
 	}
-	err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{
+	err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|recursive, &unix.MountAttr{
 		Attr_set:    set,
 		Propagation: unix.MS_PRIVATE,
 	})
@@ -113,5 +118,11 @@ func EnterRoot(tree int) error {
 	return unix.Chdir("/")
 }
 
-// ErrNoNamespaces explains a refused namespace.
-var ErrNoNamespaces = errors.New("the host forbids new namespaces (user.max_user_namespaces, a seccomp profile or a security module)")
+// SetMountReadOnly makes the one mount at path read-only.
+func SetMountReadOnly(path string) error {
+	err := unix.MountSetattr(unix.AT_FDCWD, path, 0, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
+	if err != nil {
+		return fmt.Errorf("make %s read-only: %w", path, err)
+	}
+	return nil
+}

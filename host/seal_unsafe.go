@@ -62,14 +62,43 @@ func noNewPrivs() error {
 // DropCaps leaves the process, in every thread, with the capabilities in keep
 // (bit n for capability n) and none to gain: capabilities(7).
 func DropCaps(keep uint64) error {
-	for c := 0; ; c++ {
+	if err := dropBounding(keep); err != nil {
+		return err
+	}
+	return setCaps(keep)
+}
+
+// Become gives up everything that root has: the process goes on as uid and
+// gid, with no capability, in every thread.
+func Become(uid, gid int) error {
+	// The bounding set first: it takes a capability to shrink it.
+	if err := dropBounding(0); err != nil {
+		return err
+	}
+	if err := syscall.Setgroups(nil); err != nil {
+		return fmt.Errorf("setgroups: %w", err)
+	}
+	if err := syscall.Setresgid(gid, gid, gid); err != nil {
+		return fmt.Errorf("setresgid: %w", err)
+	}
+	if err := syscall.Setresuid(uid, uid, uid); err != nil {
+		return fmt.Errorf("setresuid: %w", err)
+	}
+	return setCaps(0)
+}
+
+// dropBounding leaves only keep in the bounding set, and nothing in the ambient.
+func dropBounding(keep uint64) error {
+	for c := range 64 {
 		if keep>>c&1 != 0 {
 			continue
 		}
 		// The bounding set ends where the kernel's last capability does.
-		if v, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(c), 0, 0, 0); err != nil {
+		v, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(c), 0, 0, 0)
+		if err != nil {
 			break
-		} else if v == 0 {
+		}
+		if v == 0 {
 			continue
 		}
 		if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0, 0); errno != 0 {
@@ -79,15 +108,21 @@ func DropCaps(keep uint64) error {
 	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0, 0); errno != 0 {
 		return fmt.Errorf("clear ambient capabilities: %w", errno)
 	}
+	return nil
+}
+
+func setCaps(keep uint64) error {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	data := [2]unix.CapUserData{
 		{Effective: uint32(keep), Permitted: uint32(keep)},
 		{Effective: uint32(keep >> 32), Permitted: uint32(keep >> 32)},
 	}
-	// Both live on this stack until the call has been made in every thread;
-	// the kernel only reads them.
+	// Both live until the call has been made in every thread; the kernel only
+	// reads them.
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET,
 		uintptr(unsafe.Pointer(&hdr)), uintptr(unsafe.Pointer(&data[0])), 0)
+	runtime.KeepAlive(&hdr)
+	runtime.KeepAlive(&data)
 	if errno != 0 {
 		return fmt.Errorf("capset: %w", errno)
 	}

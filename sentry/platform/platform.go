@@ -49,6 +49,9 @@ const (
 	Private MapFlags = 1 << iota
 	// Populate makes resident pages present at once (MAP_POPULATE).
 	Populate
+	// Keep says that the file will be mapped again: its descriptor stays
+	// with the guest process until Forget.
+	Keep
 )
 
 // An AddressSpace is the host side of one guest address space. Changes are
@@ -61,6 +64,8 @@ type AddressSpace interface {
 	Unmap(r guest.Range) error
 	// Protect changes the protection of r, all of which is mapped.
 	Protect(r guest.Range, prot Prot) error
+	// Forget drops what Keep kept of f.
+	Forget(f HostFile)
 	// Flush returns when every change made so far is in force in every
 	// thread, even those that run guest code.
 	Flush()

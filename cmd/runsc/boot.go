@@ -1,0 +1,24 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+
+	"glovebox/boot"
+	"glovebox/oci/sandbox"
+)
+
+// bootCommand is the Sentry's process.
+var bootCommand = command{
+	name: "boot", args: "ID", summary: "be the Sentry of a sandbox", internal: true,
+	run: func(_ *globals, fs *flag.FlagSet) func([]string) (int, error) {
+		config := fs.Int("config-fd", -1, "descriptor of the configuration")
+		return func([]string) (int, error) {
+			cfg, err := sandbox.EnterSentry(*config)
+			if err != nil {
+				return 0, fmt.Errorf("enter the sandbox: %w", err)
+			}
+			return boot.Main(cfg), nil
+		}
+	},
+}

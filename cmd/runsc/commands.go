@@ -1,0 +1,69 @@
+package main
+
+import "flag"
+
+// A command is one verb.
+type command struct {
+	name     string
+	args     string // after the flags
+	summary  string
+	examples []string
+	// run defines the verb's flags and returns what to do once they are
+	// parsed; nil if the verb is not built.
+	run func(*globals, *flag.FlagSet) func(args []string) (int, error)
+	// internal verbs are for runsc itself.
+	internal bool
+}
+
+// commands is every verb of the contract, in the order of help.
+func commands() []command {
+	return []command{
+		doCommand, runCommand, specCommand, stateCommand, listCommand, killCommand, deleteCommand, helpCommand(),
+		createCommand, startCommand,
+
+		{name: "exec", args: "ID PROGRAM [ARGS]", summary: "run a program in a running container"},
+		{name: "ps", args: "ID", summary: "list a container's processes"},
+		{name: "events", args: "ID", summary: "show what a container uses"},
+		{name: "pause", args: "ID", summary: "stop a container's processes for a while"},
+		{name: "resume", args: "ID", summary: "let a paused container go on"},
+		{name: "update", args: "ID", summary: "change a container's limits"},
+		{name: "checkpoint", args: "ID", summary: "write a container's state to files"},
+		{name: "restore", args: "ID", summary: "go on from a checkpoint"},
+		{name: "wait", args: "ID", summary: "wait until a container ends"},
+		{name: "features", summary: "say what the runtime supports"},
+		{name: "tar", args: "rootfs-upper ID", summary: "write a container's changes as a tar archive"},
+		{name: "port-forward", args: "ID PORT", summary: "forward a port of the host to a container"},
+		{name: "install", summary: "add the runtime to Docker's configuration"},
+		{name: "uninstall", summary: "remove the runtime from Docker's configuration"},
+		{name: "flags", summary: "list the global flags"},
+		{name: "trace", summary: "manage trace sessions"},
+		{name: "debug", args: "ID", summary: "look into a sandbox"},
+		{name: "usage", args: "ID", summary: "show a sandbox's memory"},
+		{name: "export-metrics", args: "ID", summary: "print metrics"},
+		{name: "metric-metadata", summary: "describe the metrics"},
+		{name: "metric-server", summary: "serve metrics to Prometheus"},
+		{name: "cpu-features", summary: "list what the processor has"},
+
+		bootCommand, goferCommand,
+	}
+}
+
+func findCommand(name string) *command {
+	all := commands()
+	for i := range all {
+		if all[i].name == name {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+func commandNames() []string {
+	var names []string
+	for _, c := range commands() {
+		if !c.internal {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}

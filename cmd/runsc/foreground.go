@@ -1,0 +1,164 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/control"
+	"glovebox/oci/sandbox"
+)
+
+// notFound and notExecutable are what a shell ends with, if there is no such
+// program, or it cannot be run: POSIX.1, 2.8.2.
+const (
+	notExecutable = 126
+	notFound      = 127
+)
+
+// foreground starts a sandbox, its first process, and waits for its end, and
+// passes on signals meanwhile. The status is the guest's.
+func (g *globals) foreground(o *sandbox.Options) (int, error) {
+	done, err := g.prepare(o)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	// Before there is a process that they could miss.
+	signals := make(chan os.Signal, 64)
+	signal.Notify(signals, forwarded...)
+	defer signal.Stop(signals)
+
+	s, err := sandbox.Start(o)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Kill()
+	return g.follow(s, signals, o.Boot.Process.Args[0])
+}
+
+// follow starts the first process of s and returns its status.
+func (g *globals) follow(s *sandbox.Sandbox, signals <-chan os.Signal, program string) (int, error) {
+	client := s.Client
+	type end struct {
+		status control.WaitStatus
+		err    error
+	}
+	ended := make(chan end, 1)
+	started := make(chan error, 1)
+	go func() {
+		err := client.Start()
+		started <- err
+		if err != nil {
+			ended <- end{0, err}
+			return
+		}
+		status, err := client.Wait(0)
+		ended <- end{status, err}
+	}()
+	// Signals wait in their channel until the process is there to get them.
+	forward := (<-chan os.Signal)(nil)
+	for {
+		select {
+		case err := <-started:
+			if err == nil {
+				forward = signals
+			}
+		case sig := <-forward:
+			if n, ok := sig.(syscall.Signal); ok {
+				// One that ended meanwhile does not miss it.
+				_ = client.Signal(control.SignalArgs{Signal: int(n), Scope: scopeOf(n)})
+			}
+		case e := <-ended:
+			if e.err == nil {
+				return e.status.ExitCode(), nil
+			}
+			return g.failed(s, e.err, program)
+		}
+	}
+}
+
+// failed explains an error of Start or Wait.
+func (g *globals) failed(s *sandbox.Sandbox, err error, program string) (int, error) {
+	var ce *control.Error
+	switch {
+	case errors.As(err, &ce) && ce.Code == control.NoProgram:
+		return 0, &statusError{notFound, fmt.Errorf("%s: executable file not found: no such file or directory", program)}
+	case errors.As(err, &ce) && ce.Code == control.NotExec:
+		return 0, &statusError{notExecutable, fmt.Errorf("%s: %s", program, ce.Msg)}
+	case !errors.Is(err, control.ErrGone):
+		return 0, err
+	}
+	// The sandbox hung up: its own status tells.
+	status, err := s.Wait()
+	var crash *sandbox.CrashError
+	if errors.As(err, &crash) {
+		for line := range strings.Lines(crash.Log) {
+			g.log.errorf("sandbox: %s", strings.TrimRight(line, "\n"))
+		}
+	}
+	return status, err
+}
+
+// scopeOf says whom a signal to runsc is for.
+func scopeOf(s syscall.Signal) control.Scope {
+	switch s {
+	case unix.SIGWINCH, unix.SIGINT, unix.SIGQUIT:
+		// What a terminal sends to its foreground group.
+		return control.Foreground
+	}
+	return control.OneProcess
+}
+
+// forwarded are the signals that a container gets if runsc does: all that can
+// be caught and that mean nothing to runsc itself.
+var forwarded = []os.Signal{
+	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
+	unix.SIGWINCH, unix.SIGCONT, unix.SIGIO, unix.SIGPWR, unix.SIGSYS, unix.SIGTRAP, unix.SIGVTALRM,
+	unix.SIGXCPU, unix.SIGXFSZ, unix.SIGSTKFLT,
+}
+
+// prepare fills in what global flags say. The caller calls done once the
+// sandbox was started.
+func (g *globals) prepare(o *sandbox.Options) (done func(), err error) {
+	b := &o.Boot
+	b.Platform, b.Network = g.platform, g.network
+	b.Debug, b.Strace = g.debug, g.strace || g.calls != ""
+	if g.calls != "" {
+		b.StraceCalls = strings.Split(g.calls, ",")
+	}
+	b.LogFD, b.DebugLogFD = g.log.fd(), -1
+	if g.debugLog == "" {
+		if b.Strace || b.Debug {
+			// Without a file, what was asked for goes to standard error.
+			b.DebugLogFD = 2
+		}
+		return func() {}, nil
+	}
+	f, err := appendFile(debugLogPath(g.debugLog, b.ID))
+	if err != nil {
+		return nil, fmt.Errorf("--debug-log: %w", err)
+	}
+	b.DebugLogFD = int(f.Fd())
+	return func() { f.Close() }, nil
+}
+
+// debugLogPath is the file that --debug-log names: a trailing slash asks for a
+// file in that directory.
+func debugLogPath(pattern, id string) string {
+	p := strings.ReplaceAll(pattern, "%ID%", id)
+	if strings.HasSuffix(p, "/") {
+		p += "runsc." + id + ".log"
+	}
+	return p
+}
+
+func isTerminal(fd int) bool {
+	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	return err == nil
+}

@@ -1,0 +1,237 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/boot"
+	"glovebox/host"
+)
+
+// An AttachPoint is one tree of host files that a container may reach.
+type AttachPoint struct {
+	// Source is a path on the host: a directory, or one file.
+	Source string `json:"source"`
+	// ReadOnly lets nothing be changed.
+	ReadOnly bool `json:"readOnly,omitempty"`
+	// NoRecurse leaves out what is mounted below.
+	NoRecurse bool `json:"noRecurse,omitempty"`
+	// Hide are directories in it that appear empty.
+	Hide []string `json:"hide,omitempty"`
+	// Shared says that others change the files too.
+	Shared bool `json:"shared,omitempty"`
+}
+
+type goferConfig struct {
+	Attach     []AttachPoint `json:"attach"`
+	SocketFD   int           `json:"socketFD"`
+	LifelineFD int           `json:"lifelineFD"`
+}
+
+type sentryConfig struct {
+	Boot       boot.Config `json:"boot"`
+	LifelineFD int         `json:"lifelineFD"`
+	// Become is the user and group to go on as; 0 to stay.
+	Become int `json:"become,omitempty"`
+}
+
+// goferCaps is what serving files in a guest's name takes.
+const goferCaps = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH |
+	1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID | 1<<unix.CAP_SETGID | 1<<unix.CAP_SETUID |
+	1<<unix.CAP_MKNOD | 1<<unix.CAP_SETFCAP
+
+// goferStartCaps is that, and what building its root takes.
+func goferStartCaps() []uintptr {
+	caps := []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
+	for c := range uintptr(64) {
+		if goferCaps>>c&1 != 0 {
+			caps = append(caps, c)
+		}
+	}
+	return caps
+}
+
+// A GoferRoot is the gofer's side of the sandbox once EnterGofer is done.
+type GoferRoot struct {
+	// SocketFD is the Sentry's 9P connection.
+	SocketFD int
+	// Attach are the attach points, as paths in the new root.
+	Attach []GoferTree
+}
+
+// A GoferTree is one tree that the gofer serves.
+type GoferTree struct {
+	Path     string
+	ReadOnly bool
+	Shared   bool
+}
+
+// EnterGofer is what the gofer's process does first: it makes a root that
+// holds the attach points as /0, /1 and so on and nothing else, and gives up
+// the capabilities that this took.
+func EnterGofer(configFD int) (*GoferRoot, error) {
+	unix.CloseOnExec(configFD)
+	var cfg goferConfig
+	if err := readConfig(configFD, &cfg); err != nil {
+		return nil, err
+	}
+	follow(cfg.LifelineFD)
+	scratch, err := host.ScratchTree()
+	if err != nil {
+		return nil, err
+	}
+	// Trees are cloned while the host's are still in sight, and attached
+	// once the scratch root is.
+	trees := make([]int, len(cfg.Attach))
+	for i, a := range cfg.Attach {
+		if trees[i], err = a.clone(); err != nil {
+			return nil, err
+		}
+	}
+	if err := host.EnterRoot(scratch); err != nil {
+		return nil, err
+	}
+	root := &GoferRoot{SocketFD: cfg.SocketFD}
+	for i, a := range cfg.Attach {
+		name := strconv.Itoa(i)
+		if err := a.attach(trees[i], scratch, name); err != nil {
+			return nil, fmt.Errorf("%s: %w", a.Source, err)
+		}
+		root.Attach = append(root.Attach, GoferTree{"/" + name, a.ReadOnly, a.Shared})
+	}
+	unix.Close(scratch)
+	if err := host.SetMountReadOnly("/"); err != nil {
+		return nil, err
+	}
+	unix.Umask(0)
+	return root, host.DropCaps(goferCaps)
+}
+
+func (a *AttachPoint) clone() (int, error) {
+	// A device node that a guest made must never open the device.
+	set := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
+	if a.ReadOnly {
+		set |= unix.MOUNT_ATTR_RDONLY
+	}
+	if a.NoRecurse {
+		return host.CloneMount(a.Source, set)
+	}
+	return host.CloneTree(a.Source, set)
+}
+
+// attach puts a's tree at name below the directory root.
+func (a *AttachPoint) attach(tree, root int, name string) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(tree, &st); err != nil {
+		return err
+	}
+	var err error
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		err = unix.Mkdirat(root, name, 0o755)
+	} else {
+		err = unix.Mknodat(root, name, unix.S_IFREG|0o600, 0)
+	}
+	if err == nil {
+		err = host.Attach(tree, root, name)
+	}
+	if err != nil {
+		return err
+	}
+	for _, dir := range a.Hide {
+		if err := hide(tree, dir); err != nil {
+			return fmt.Errorf("hide %s: %w", dir, err)
+		}
+	}
+	return unix.Close(tree)
+}
+
+// hide covers a directory of the tree by an empty one; it need not exist.
+func hide(tree int, dir string) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(tree, dir[1:], &st, unix.AT_SYMLINK_NOFOLLOW); err == unix.ENOENT ||
+		err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return nil
+	}
+	empty, err := host.EmptyTree()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(empty)
+	return host.Attach(empty, tree, dir)
+}
+
+// EnterSentry is what the Sentry's process does first: it leaves every file
+// and every privilege of the host behind. What remains is to make the
+// platform's template, and host.SealSentry.
+func EnterSentry(configFD int) (*boot.Config, error) {
+	unix.CloseOnExec(configFD)
+	var cfg sentryConfig
+	if err := readConfig(configFD, &cfg); err != nil {
+		return nil, err
+	}
+	follow(cfg.LifelineFD)
+	proc, err := host.NewProc()
+	if err != nil {
+		// /proc is partly hidden, as in a container: use the one there is.
+		if proc, err = unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+			return nil, fmt.Errorf("open /proc: %w", err)
+		}
+	}
+	cfg.Boot.ProcFD = proc
+	empty, err := host.EmptyTree()
+	if err != nil {
+		return nil, err
+	}
+	if err := host.EnterRoot(empty); err != nil {
+		return nil, err
+	}
+	unix.Close(empty)
+	for _, fd := range []int{cfg.Boot.GoferFD, cfg.Boot.ControlFD, cfg.Boot.LogFD, cfg.Boot.DebugLogFD,
+		cfg.Boot.StdioFDs[0], cfg.Boot.StdioFDs[1], cfg.Boot.StdioFDs[2]} {
+		if fd >= 0 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	if cfg.Become != 0 {
+		err = host.Become(cfg.Become, cfg.Become)
+	} else {
+		err = host.DropCaps(0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A change of credentials cleared both: prctl(2). Other sandboxes of
+	// this user cannot ptrace us: they have no capability in our namespace.
+	if cfg.LifelineFD >= 0 {
+		if err := host.DieWithParent(); err != nil {
+			return nil, err
+		}
+	}
+	return &cfg.Boot, host.SetDumpable()
+}
+
+// follow ends this process when the pipe does: runsc is gone. Signals that
+// runsc's caller may have sent to everything are not for us.
+func follow(fd int) {
+	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGTSTP, unix.SIGTTIN,
+		unix.SIGTTOU, unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE)
+	if fd < 0 {
+		return
+	}
+	// Not blocking, so that it costs no thread.
+	if unix.SetNonblock(fd, true) != nil {
+		return
+	}
+	unix.CloseOnExec(fd)
+	f := os.NewFile(uintptr(fd), "lifeline")
+	go func() {
+		var b [1]byte
+		// Nobody writes: this returns at the end of the pipe.
+		_, _ = f.Read(b[:])
+		os.Exit(128)
+	}()
+}

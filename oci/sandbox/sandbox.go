@@ -1,0 +1,299 @@
+// Package sandbox is the two processes that a container runs in, seen from
+// runsc: Start makes them, EnterGofer and EnterSentry are what they do first.
+//
+// Both live in user, mount, pid, net, ipc and uts namespaces of their own and
+// are pid 1 in theirs, so what they start dies with them. The Sentry's root is
+// an empty read-only tmpfs, the gofer's holds only what it serves. Neither
+// outlives the other: each ends when the 9P socket between them does. Of an
+// attached sandbox both end with runsc, by PR_SET_PDEATHSIG and, should that
+// be lost, by the end of a pipe that only runsc holds open.
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/boot"
+	"glovebox/control"
+	"glovebox/host"
+)
+
+// lifetime says what ends a sandbox beside its own end.
+type lifetime int
+
+const (
+	attached lifetime = iota // the end of the process that started it
+	detached                 // nothing
+)
+
+// nobody is the host user that a Sentry runs as if root starts it.
+const nobody = 65534
+
+// Options say what to start.
+type Options struct {
+	// Boot is the Sentry's configuration; Start fills in the descriptors
+	// other than StdioFDs, LogFD and DebugLogFD, which are the caller's
+	// numbers here.
+	Boot boot.Config
+	// Attach is what the gofer serves; Attach[0] is the root.
+	Attach []AttachPoint
+	// SocketDir gets control.sock; "" if nobody but the caller will ask.
+	SocketDir string
+	// GuestUID and GuestGID are whom an ordinary user's files belong to
+	// inside. Root's map one to one.
+	GuestUID, GuestGID int
+	// Detached sandboxes outlive the caller.
+	Detached bool
+}
+
+// A Sandbox is one that the caller started.
+type Sandbox struct {
+	// Client is connected to the Sentry. What is asked before it is ready
+	// is answered as soon as it is.
+	Client *control.Client
+
+	sentry, gofer *child
+	crash         crashLog
+	lifeline      int // write end; -1 if detached
+}
+
+// SocketName is the control socket's name in Options.SocketDir.
+const SocketName = "control.sock"
+
+// Start starts gofer and Sentry side by side. The calling thread must live as
+// long as an attached sandbox (PR_SET_PDEATHSIG), so lock the goroutine to it.
+func Start(o *Options) (_ *Sandbox, err error) {
+	s := &Sandbox{lifeline: -1, crash: crashLog{-1}}
+	defer func() {
+		if err != nil {
+			s.Kill()
+		}
+	}()
+	var open fdSet
+	defer open.close()
+
+	listener, client, err := controlSocket(o.SocketDir)
+	if err != nil {
+		return nil, err
+	}
+	open.add(listener)
+	s.Client = client
+
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("socketpair: %w", err)
+	}
+	open.add(pair[0], pair[1])
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", os.DevNull, err)
+	}
+	open.add(null)
+	if s.crash, err = newCrashLog("runsc-crash"); err != nil {
+		return nil, err
+	}
+	lifeline := -1
+	life := detached
+	if !o.Detached {
+		life = attached
+		var p [2]int
+		if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+			return nil, fmt.Errorf("pipe: %w", err)
+		}
+		lifeline, s.lifeline = p[0], p[1]
+		open.add(lifeline)
+	}
+	caps, err := host.OwnCaps()
+	if err != nil {
+		return nil, err
+	}
+	root := privileged(caps.Effective)
+	if s.gofer, err = startGofer(o, root, life, pair[0], null, s.crash.fd, lifeline); err != nil {
+		return nil, err
+	}
+	s.sentry, err = startSentry(o, root, life, pair[1], listener, null, s.crash.fd, lifeline)
+	return s, err
+}
+
+func startGofer(o *Options, root bool, life lifetime, socket, null, crash, lifeline int) (*child, error) {
+	ids := single(o.GuestUID, o.GuestGID)
+	if root {
+		var err error
+		if ids, err = identity(); err != nil {
+			return nil, err
+		}
+	}
+	cfg := goferConfig{Attach: o.Attach}
+	var files fdTable
+	files.std(null, crash)
+	cfg.SocketFD = files.add(socket)
+	cfg.LifelineFD = files.add(lifeline)
+	config, err := configFile(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(config)
+	attr := sysProcAttr(ids, life)
+	if o.GuestUID != 0 && !root {
+		// Not root inside, so exec would take the capabilities away.
+		attr.AmbientCaps = goferStartCaps()
+	}
+	argv := []string{"runsc-gofer", "gofer", fmt.Sprintf("--config-fd=%d", files.add(config)), o.Boot.ID}
+	return spawn("gofer", argv, files.fds, attr)
+}
+
+func startSentry(o *Options, root bool, life lifetime, socket, listener, null, crash, lifeline int) (*child, error) {
+	ids := single(0, 0)
+	cfg := sentryConfig{Boot: o.Boot}
+	if root {
+		// Root of the new namespace only until EnterSentry is done with it.
+		one := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: nobody, HostID: nobody, Size: 1}}
+		ids = idMaps{one, one, true}
+		cfg.Become = nobody
+	}
+	var files fdTable
+	files.std(null, crash)
+	b := &cfg.Boot
+	b.GoferFD = files.add(socket)
+	b.ControlFD = files.add(listener)
+	b.LogFD = files.add(o.Boot.LogFD)
+	b.DebugLogFD = files.add(o.Boot.DebugLogFD)
+	for i, fd := range o.Boot.StdioFDs {
+		b.StdioFDs[i] = files.add(fd)
+	}
+	b.ProcFD = -1
+	cfg.LifelineFD = files.add(lifeline)
+	config, err := configFile(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(config)
+	argv := []string{"runsc-sandbox", "boot", fmt.Sprintf("--config-fd=%d", files.add(config)), o.Boot.ID}
+	return spawn("Sentry", argv, files.fds, sysProcAttr(ids, life))
+}
+
+// controlSocket listens in dir and connects to itself: the sandbox inherits
+// the listener, and until it accepts, requests wait in the socket.
+func controlSocket(dir string) (int, *control.Client, error) {
+	if dir == "" {
+		private, err := os.MkdirTemp("", "runsc-")
+		if err != nil {
+			return -1, nil, err
+		}
+		// Once connected, the name has served.
+		defer os.RemoveAll(private)
+		dir = private
+	}
+	d, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, nil, &os.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer unix.Close(d)
+	// By its descriptor: a socket's name may have 107 bytes (unix(7)).
+	path := fmt.Sprintf("/proc/self/fd/%d/%s", d, SocketName)
+	l, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, nil, fmt.Errorf("socket: %w", err)
+	}
+	if err := errors.Join(unix.Bind(l, &unix.SockaddrUnix{Name: path}), unix.Listen(l, 64)); err != nil {
+		unix.Close(l)
+		return -1, nil, fmt.Errorf("listen on %s: %w", filepath.Join(dir, SocketName), err)
+	}
+	c, err := control.Dial(path)
+	if err != nil {
+		unix.Close(l)
+		return -1, nil, err
+	}
+	return l, c, nil
+}
+
+// Dial connects to the sandbox whose socket is in dir.
+func Dial(dir string) (*control.Client, error) {
+	d, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer unix.Close(d)
+	return control.Dial(fmt.Sprintf("/proc/self/fd/%d/%s", d, SocketName))
+}
+
+// PID is the Sentry's process id on the host; it lives as long as the sandbox.
+func (s *Sandbox) PID() int { return s.sentry.pid }
+
+// GoferPID is the gofer's process id on the host.
+func (s *Sandbox) GoferPID() int { return s.gofer.pid }
+
+// Kill ends both processes and waits for their end. It may be called after Wait.
+func (s *Sandbox) Kill() {
+	for _, c := range []*child{s.sentry, s.gofer} {
+		if c != nil {
+			c.kill()
+		}
+	}
+	// Their statuses say no more than that.
+	_, _ = s.Wait()
+}
+
+// A CrashError is the end of a Sentry that was not its own doing.
+type CrashError struct {
+	Status syscall.WaitStatus
+	// Log is what the process said last: why, and where.
+	Log string
+}
+
+func (e *CrashError) Error() string {
+	first, _, _ := strings.Cut(strings.TrimSpace(e.Log), "\n")
+	first = strings.TrimPrefix(first, "runsc: ")
+	switch {
+	case first != "":
+		return "the sandbox died: " + first
+	case e.Status.Signaled():
+		return fmt.Sprintf("the sandbox was killed by signal %d (%s)", e.Status.Signal(), e.Status.Signal())
+	}
+	return fmt.Sprintf("the sandbox ended with status %d", e.Status.ExitStatus())
+}
+
+// Wait waits until both processes have ended, and returns the status that
+// the Sentry ended with, or a *CrashError. Only the first call has an answer.
+func (s *Sandbox) Wait() (int, error) {
+	status, err := -1, error(nil)
+	if s.sentry != nil {
+		var ws syscall.WaitStatus
+		ws, err = s.sentry.wait()
+		status = ws.ExitStatus()
+		if log := s.crash.text(); err == nil && (log != "" || ws.Signaled()) {
+			err = &CrashError{ws, log}
+		}
+		s.sentry = nil
+	}
+	if s.gofer != nil {
+		// It follows by itself, but need not hold us up.
+		s.gofer.kill()
+		_, gerr := s.gofer.wait()
+		err = errors.Join(err, gerr)
+		s.gofer = nil
+	}
+	s.Release()
+	return status, err
+}
+
+// Release lets go of what the caller holds of the sandbox, which goes on if it
+// is detached.
+func (s *Sandbox) Release() {
+	if s.Client != nil {
+		s.Client.Close()
+		s.Client = nil
+	}
+	if s.lifeline >= 0 {
+		unix.Close(s.lifeline)
+		s.lifeline = -1
+	}
+	s.crash.close()
+	s.crash.fd = -1
+}

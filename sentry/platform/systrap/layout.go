@@ -1,0 +1,113 @@
+package systrap
+
+// Where things are in a stub process; layout.h says the same for the stub.
+const (
+	textBase = 0x7ff000000000
+	dataBase = 0x7ff000100000
+	dataSize = 0x10000
+	bellBase = 0x7ff000200000
+	bellSize = 0x4000
+	ctlBase  = 0x7ff010000000
+	ctlSize  = 0x40000000
+
+	slotSize  = 0x8000
+	slotCount = ctlSize / slotSize
+
+	// In a slot: the frame that starts a thread or loads FP state, and the
+	// alternate stack on which signals push theirs.
+	frameOff = 0x1000
+	stackOff = 0x4000
+
+	sTurn    = 0x00
+	sSleep   = 0x04
+	sParked  = 0x08
+	sSpin    = 0x0c
+	sCmd     = 0x10
+	sNops    = 0x14
+	sTID     = 0x18
+	sID      = 0x1c
+	sMySeq   = 0x20
+	sNeedSeq = 0x24
+	sUC      = 0x28
+	sInfo    = 0x30
+	sResume  = 0x38
+	sSS      = 0x40
+	sMsg     = 0x100
+	sOps     = 0x200
+
+	aDoneSeq = 0x80
+	aWaiters = 0x84
+
+	bWord     = 0x00
+	bSleeping = 0x04
+	bBits     = 0x40
+	bellIDs   = 1 << 16
+)
+
+// Whose turn it is (sTurn).
+const (
+	turnSentry = 0
+	turnStub   = 1
+)
+
+// What a stub thread does after its operations (sCmd).
+const (
+	cmdResume = 0
+	cmdPost   = 1
+	cmdExit   = 2
+)
+
+// opMax is the number of operations that an answer carries.
+const opMax = 32
+
+// Flags of an operation: see the stub's text.
+const (
+	opFD4   = 1
+	opFD0   = 2
+	opRecv  = 4
+	opClone = 8
+)
+
+// fdSlots is the number of descriptors that a stub can refer to.
+const fdSlots = 64
+
+// Offsets in struct rt_sigframe's ucontext (arch/x86/include/uapi/asm/ucontext.h).
+const (
+	ucFlags   = 0
+	ucStack   = 16
+	ucGregs   = 40
+	ucFP      = 224
+	ucSigmask = 296
+	ucSize    = 304
+
+	// UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
+	ucFlagsValue = 7
+)
+
+// Indices of gregs.
+const (
+	gR8 = iota
+	gR9
+	gR10
+	gR11
+	gR12
+	gR13
+	gR14
+	gR15
+	gRDI
+	gRSI
+	gRBP
+	gRBX
+	gRDX
+	gRAX
+	gRCX
+	gRSP
+	gRIP
+	gEFL
+	gCSGSFS
+	gERR
+	gTRAPNO
+	gOLDMASK
+	gCR2
+	gregCount
+)

@@ -1,0 +1,47 @@
+// Where things are in a stub process. layout.go says the same for Go; a test
+// compares them.
+
+#define TEXT_BASE   0x7ff000000000
+#define DATA_BASE   0x7ff000100000
+#define DATA_SIZE   0x10000
+#define BELL_BASE   0x7ff000200000
+#define BELL_SIZE   0x4000
+#define CTL_BASE    0x7ff010000000
+#define CTL_SIZE    0x40000000
+#define AFTER_CTL   0x7ff050000000
+#define USER_TOP    0x7ffffffff000
+
+// The data segment of the template: what Go put into the ELF image.
+#define DATA_FPROG  0x0
+#define DATA_TOP    0x10000
+
+// A slot: one guest thread. 32 KiB, aligned; signal frames lie at its end.
+#define SLOT_MASK   -0x8000
+#define S_TURN      0x00
+#define S_SLEEP     0x04
+#define S_PARKED    0x08
+#define S_SPIN      0x0c
+#define S_CMD       0x10
+#define S_NOPS      0x14
+#define S_TID       0x18
+#define S_ID        0x1c
+#define S_MYSEQ     0x20
+#define S_NEEDSEQ   0x24
+#define S_UC        0x28
+#define S_INFO      0x30
+#define S_RESUME    0x38
+#define S_SS        0x40
+#define S_MSG       0x100
+#define S_MSGCTLLEN 0x128
+#define S_CMSGFD    0x170
+#define S_OPS       0x200
+
+// In slot 0, for the whole address space.
+#define A_DONESEQ   0x80
+#define A_WAITERS   0x84
+#define A_FDS       0xe00
+
+// The doorbell.
+#define B_WORD      0x00
+#define B_SLEEPING  0x04
+#define B_BITS      0x40

@@ -1,0 +1,110 @@
+package systrap
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// chunkSlots is how many slots the Sentry maps at a time.
+const chunkSlots = 8
+
+// A stubProc is a stub process in which no guest code has run yet.
+type stubProc struct {
+	pid   int
+	pidfd int
+	sock  int // descriptors for the stub
+	ctl   int // the file of its slots
+	first page
+}
+
+// fill keeps one stub ready, because making one takes half a millisecond.
+func (p *Platform) fill() {
+	for {
+		s, err := p.makeStub()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "runsc: systrap:", err)
+			close(p.ready)
+			return
+		}
+		p.ready <- s
+	}
+}
+
+func (p *Platform) makeStub() (s *stubProc, err error) {
+	s = &stubProc{pidfd: -1, sock: -1, ctl: -1}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.ctl, err = memfd("slots", ctlSize); err != nil {
+		return s, err
+	}
+	if s.first, err = mapSlots(s.ctl, 0); err != nil {
+		return s, err
+	}
+	initSlot(s.first[:slotSize], 0)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return s, err
+	}
+	s.sock = pair[0]
+	err = sendFDs(p.sock, 0, s.ctl, pair[1])
+	unix.Close(pair[1])
+	if err != nil {
+		return s, err
+	}
+	if s.pid, err = p.readPID(); err != nil {
+		return s, err
+	}
+	if s.pid < 0 {
+		return s, fmt.Errorf("fork: %w", unix.Errno(-s.pid))
+	}
+	// Nobody reaps it before this: its number is its own.
+	if s.pidfd, err = unix.PidfdOpen(s.pid, 0); err != nil {
+		return s, err
+	}
+	s.first.u32(sTID).Store(uint32(s.pid))
+	return s, nil
+}
+
+func (s *stubProc) close() {
+	for _, fd := range []int{s.pidfd, s.sock, s.ctl} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	if s.first != nil {
+		unix.Munmap(s.first)
+	}
+}
+
+// mapSlots maps chunk number n of a control file.
+func mapSlots(ctl, n int) (page, error) {
+	const size = chunkSlots * slotSize
+	return unix.Mmap(ctl, int64(n)*size, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+}
+
+// initSlot prepares slot i before its thread exists.
+func initSlot(s page, i int) {
+	base := uint64(ctlBase + i*slotSize)
+	s.u64(sSS).Store(base + stackOff) // stack_t
+	s.u64(sSS + 8).Store(0)
+	s.u64(sSS + 16).Store(slotSize - stackOff)
+	s.u32(sSpin).Store(stubSpins)
+	s.u32(sParked).Store(0)
+	s.u32(sTID).Store(0)
+	// struct msghdr, its iovec and its control buffer, for receiving
+	// descriptors one at a time.
+	m := base + sMsg
+	s.u64(sMsg).Store(0)
+	s.u64(sMsg + 8).Store(0)
+	s.u64(sMsg + 16).Store(m + 0x40)
+	s.u64(sMsg + 24).Store(1)
+	s.u64(sMsg + 32).Store(m + 0x60)
+	s.u64(sMsg + 48).Store(0)
+	s.u64(sMsg + 0x40).Store(m + 0x50)
+	s.u64(sMsg + 0x48).Store(8)
+}

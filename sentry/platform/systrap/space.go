@@ -1,0 +1,264 @@
+package systrap
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/guest"
+	"glovebox/sentry/platform"
+)
+
+// A Space is one stub process.
+type Space struct {
+	p *Platform
+	*stubProc
+	dead atomic.Bool // set under mu before the process is reaped
+
+	mu       sync.Mutex
+	contexts []*Context     // guarded by mu; by slot, nil where free
+	chunks   []page         // guarded by mu
+	pending  []op           // guarded by mu; changes not yet handed to a thread
+	seq      uint32         // guarded by mu; number of the last batch
+	fds      [fdSlots]fdKey // guarded by mu; what the stub keeps
+}
+
+// An op is a host call for the stub to make: number, arguments, flags.
+type op [8]uint64
+
+// An fdKey names a descriptor that a stub holds.
+type fdKey struct {
+	id    uint64
+	write bool
+}
+
+// scratchFD is the index of descriptors that are closed after use.
+const scratchFD = fdSlots - 1
+
+// NewAddressSpace implements platform.Platform.
+func (p *Platform) NewAddressSpace() (platform.AddressSpace, error) {
+	s, ok := <-p.ready
+	if !ok {
+		return nil, linux.ENOMEM
+	}
+	as := &Space{p: p, stubProc: s, chunks: []page{s.first}}
+	p.mu.Lock()
+	p.spaces[as] = struct{}{}
+	p.mu.Unlock()
+	return as, nil
+}
+
+// Map implements platform.AddressSpace.
+func (as *Space) Map(r guest.Range, f platform.HostFile, off uint64, prot platform.Prot, flags platform.MapFlags) error {
+	write := prot&platform.Write != 0 && flags&platform.Private == 0
+	if flags&platform.Keep != 0 {
+		write = f.FD(true) >= 0
+	}
+	how := uint64(unix.MAP_FIXED | unix.MAP_SHARED)
+	if flags&platform.Private != 0 {
+		how = unix.MAP_FIXED | unix.MAP_PRIVATE | unix.MAP_NORESERVE
+	}
+	if flags&platform.Populate != 0 {
+		how |= unix.MAP_POPULATE
+	}
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	fd, err := as.sendLocked(fdKey{f.ID(), write}, f.FD(write), flags&platform.Keep != 0)
+	if err != nil {
+		return err
+	}
+	as.pending = append(as.pending, op{unix.SYS_MMAP, uint64(r.Start), r.Len(), uint64(prot), how, uint64(fd), off, opFD4})
+	if fd == scratchFD {
+		as.pending = append(as.pending, op{unix.SYS_CLOSE, scratchFD, 0, 0, 0, 0, 0, opFD0})
+	}
+	return nil
+}
+
+// sendLocked returns the index under which the stub will know the descriptor.
+func (as *Space) sendLocked(k fdKey, hostFD int, keep bool) (int, error) {
+	idx := scratchFD
+	for i := range as.fds[:scratchFD] {
+		if as.fds[i] == k {
+			return i, nil
+		}
+		if keep && idx == scratchFD && as.fds[i] == (fdKey{}) {
+			idx = i
+		}
+	}
+	if err := sendFDs(as.sock, unix.MSG_DONTWAIT, hostFD); err != nil {
+		if err != unix.EAGAIN || as.dead.Load() {
+			return 0, linux.ENOMEM
+		}
+		// The socket is full of descriptors that wait to be received.
+		as.mu.Unlock()
+		as.Flush()
+		as.mu.Lock()
+		if sendFDs(as.sock, unix.MSG_DONTWAIT, hostFD) != nil {
+			return 0, linux.ENOMEM
+		}
+	}
+	if idx != scratchFD {
+		as.fds[idx] = k
+	}
+	// a1, the message header, is the slot's own: filled in on delivery.
+	as.pending = append(as.pending, op{unix.SYS_RECVMSG, 0, 0, 0, 0, 0, 0, opRecv | uint64(idx)<<8})
+	return idx, nil
+}
+
+// Forget implements platform.AddressSpace.
+func (as *Space) Forget(f platform.HostFile) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	for i := range as.fds {
+		if as.fds[i].id == f.ID() && f.ID() != 0 {
+			as.fds[i] = fdKey{}
+			as.pending = append(as.pending, op{unix.SYS_CLOSE, uint64(i), 0, 0, 0, 0, 0, opFD0})
+		}
+	}
+}
+
+// Unmap implements platform.AddressSpace.
+func (as *Space) Unmap(r guest.Range) error {
+	as.queue(op{unix.SYS_MUNMAP, uint64(r.Start), r.Len()})
+	return nil
+}
+
+// Protect implements platform.AddressSpace.
+func (as *Space) Protect(r guest.Range, prot platform.Prot) error {
+	as.queue(op{unix.SYS_MPROTECT, uint64(r.Start), r.Len(), uint64(prot)})
+	return nil
+}
+
+func (as *Space) queue(o op) {
+	as.mu.Lock()
+	as.pending = append(as.pending, o)
+	as.mu.Unlock()
+}
+
+// Flush implements platform.AddressSpace. A thread that waits in the Sentry
+// runs what is pending; if all run guest code, one is kicked until it has.
+func (as *Space) Flush() {
+	for try := 0; !as.dead.Load(); try++ {
+		as.mu.Lock()
+		done := len(as.pending) == 0 && int32(as.chunks[0].u32(aDoneSeq).Load()-as.seq) >= 0
+		list := append([]*Context(nil), as.contexts...)
+		as.mu.Unlock()
+		if done || len(list) == 0 {
+			return
+		}
+		ran := false
+		for _, c := range list {
+			if c != nil && c.mu.TryLock() {
+				c.runPending(0)
+				c.mu.Unlock()
+				ran = true
+				break
+			}
+		}
+		if !ran {
+			for _, c := range list {
+				if c != nil {
+					c.kick()
+					break
+				}
+			}
+			as.p.nap(try)
+		}
+	}
+}
+
+// NewContext implements platform.AddressSpace.
+func (as *Space) NewContext() (platform.Context, error) {
+	as.mu.Lock()
+	i, err := as.freeSlotLocked()
+	if err != nil {
+		as.mu.Unlock()
+		return nil, err
+	}
+	c := &Context{as: as, p: as.p, index: i, wake: make(chan struct{}, 1), fresh: true}
+	c.slot = as.chunks[i/chunkSlots][i%chunkSlots*slotSize:][:slotSize]
+	c.base = uint64(ctlBase + i*slotSize)
+	first := len(as.contexts) == 0
+	if !first {
+		initSlot(c.slot, i)
+	}
+	for len(as.contexts) <= i {
+		as.contexts = append(as.contexts, nil)
+	}
+	others := append([]*Context(nil), as.contexts...)
+	as.contexts[i] = c
+	if !first {
+		as.pending = append(as.pending, op{unix.SYS_CLONE, threadFlags, c.base + slotSize, c.base + sTID, 0, 0, 0, opClone})
+	}
+	as.mu.Unlock()
+	if err := as.p.register(c); err != nil {
+		as.mu.Lock()
+		as.contexts[i] = nil
+		as.mu.Unlock()
+		return nil, err
+	}
+	if first {
+		return c, nil
+	}
+	// The caller's own thread, or a sibling's, waits in the Sentry.
+	for _, o := range others {
+		if o != nil && o.mu.TryLock() {
+			o.runPending(0)
+			o.mu.Unlock()
+			break
+		}
+	}
+	if c.slot.u32(sTID).Load() == 0 {
+		// The host refused the thread, or nobody could ask for it.
+		as.mu.Lock()
+		as.contexts[i] = nil
+		as.mu.Unlock()
+		as.p.unregister(c)
+		return nil, linux.EAGAIN
+	}
+	return c, nil
+}
+
+// freeSlotLocked returns a slot that no thread uses.
+func (as *Space) freeSlotLocked() (int, error) {
+	if len(as.contexts) == 0 {
+		return 0, nil
+	}
+	for i := 1; i < slotCount; i++ {
+		if i/chunkSlots >= len(as.chunks) {
+			m, err := mapSlots(as.ctl, len(as.chunks))
+			if err != nil {
+				return 0, linux.EAGAIN
+			}
+			as.chunks = append(as.chunks, m)
+		}
+		if i < len(as.contexts) && as.contexts[i] != nil {
+			continue
+		}
+		s := as.chunks[i/chunkSlots][i%chunkSlots*slotSize:]
+		if s.u32(sTurn).Load() == turnSentry {
+			return i, nil
+		}
+	}
+	return 0, linux.EAGAIN
+}
+
+// kill ends the process, for what it did or because it is no longer needed.
+func (as *Space) kill() {
+	as.mu.Lock()
+	if !as.dead.Swap(true) {
+		unix.PidfdSendSignal(as.pidfd, unix.SIGKILL, nil, 0)
+	}
+	list := append([]*Context(nil), as.contexts...)
+	as.mu.Unlock()
+	for _, c := range list {
+		if c != nil {
+			c.ring()
+		}
+	}
+}
+
+// Release implements platform.AddressSpace.
+func (as *Space) Release() { as.kill() }

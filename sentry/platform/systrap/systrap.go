@@ -1,0 +1,149 @@
+// Package systrap runs guest code in stub processes, one for each address
+// space, whose system calls a seccomp filter turns into SIGSYS.
+//
+// A stub's text is assembly of this package. The template, a tiny process
+// that never ran Go, forks stubs ahead of time. Guest and Sentry hand over
+// through a slot: 32 KiB of memory shared between them, in which the stub's
+// signal handler leaves the registers. All of a slot is hostile.
+//
+// Lock order: Context.mu, Space.mu, Platform.mu.
+package systrap
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/sentry/guest"
+	"glovebox/sentry/platform"
+)
+
+// A Platform is the template process and what all stubs share.
+type Platform struct {
+	x        xstate
+	sock     int // to the template
+	bell     page
+	ready    chan *stubProc
+	spinners atomic.Int32
+	parked   atomic.Int32 // contexts that wait for the doorbell
+
+	mu       sync.Mutex
+	contexts []*Context // guarded by mu; by id, nil where free
+	spaces   map[*Space]struct{}
+}
+
+var _ platform.Platform = (*Platform)(nil)
+
+// New starts the template. It must run before the process is sealed: it
+// executes a program and reads /proc/self/fd.
+func New() (*Platform, error) {
+	p := &Platform{x: hostXstate(), ready: make(chan *stubProc, 1), spaces: map[*Space]struct{}{}}
+	bell, err := memfd("doorbell", bellSize)
+	if err != nil {
+		return nil, fmt.Errorf("doorbell: %w", err)
+	}
+	defer unix.Close(bell)
+	mem, err := unix.Mmap(bell, 0, bellSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("doorbell: %w", err)
+	}
+	p.bell = mem
+	started := make(chan error)
+	go func() {
+		// The template dies with the thread that started it, which
+		// therefore never ends.
+		runtime.LockOSThread()
+		started <- withoutASLR(func() error { return p.startTemplate(bell) })
+		select {}
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("starting the template process: %w", err)
+	}
+	// The dispatcher's thread sleeps in a host call most of the time and
+	// would keep a processor from the tasks.
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	died := make(chan os.Signal, 1)
+	signal.Notify(died, unix.SIGCHLD)
+	go p.reap(died)
+	go p.dispatch()
+	go p.fill()
+	return p, nil
+}
+
+// Limits implements platform.Platform.
+func (p *Platform) Limits() guest.Range { return guest.Range{Start: 0x10000, End: textBase} }
+
+func (p *Platform) startTemplate(bell int) error {
+	img := templateELF(stubFilter(stubRules, uint32(len(stubText()))))
+	fd, err := unix.MemfdCreate("stub", unix.MFD_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Pwrite(fd, img, 0); err != nil {
+		return err
+	}
+	// Out of the way of the descriptors that the child is given.
+	exe, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 10)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(exe)
+	// A file open for writing cannot be executed: take a read-only one.
+	ro, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", exe), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	unix.Close(fd)
+	unix.Close(exe)
+	exe, err = unix.FcntlInt(uintptr(ro), unix.F_DUPFD_CLOEXEC, 10)
+	unix.Close(ro)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(exe)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pair[1])
+	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	n := null.Fd()
+	_, err = syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", exe), []string{"stub"}, &syscall.ProcAttr{
+		Files: []uintptr{n, n, n, uintptr(pair[1]), uintptr(bell)},
+		Sys:   &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL},
+	})
+	if err != nil {
+		return err
+	}
+	p.sock = pair[0]
+	_, err = p.readPID()
+	return err
+}
+
+// readPID reads a report of the template.
+func (p *Platform) readPID() (int, error) {
+	var b [4]byte
+	for {
+		n, err := unix.Read(p.sock, b[:])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, err
+		case n != 4:
+			return 0, fmt.Errorf("the template process is gone")
+		default:
+			return int(int32(b[0])|int32(b[1])<<8|int32(b[2])<<16) | int(int8(b[3]))<<24, nil
+		}
+	}
+}
