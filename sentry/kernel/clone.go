@@ -158,6 +158,7 @@ func (t *Task) copyTask(a *CloneArgs) (*Task, error) {
 	child.sched.copyFrom(&t.sched)
 	child.slackNS.Store(t.slackNS.Load())
 	child.thpDisable.Store(t.thpDisable.Load())
+	child.personality.Store(t.personality.Load())
 	if f&linux.CLONE_THREAD != 0 {
 		child.tg = t.tg
 		return child, nil
@@ -169,6 +170,9 @@ func (t *Task) copyTask(a *CloneArgs) (*Task, error) {
 // newGroup makes the thread group of a new process of t's.
 func (t *Task) newGroup(f uint64, exitSignal int) *ThreadGroup {
 	p := t.tg
+	if !validSignal(exitSignal) {
+		exitSignal = 0 // the parent hears nothing (do_notify_parent)
+	}
 	tg := &ThreadGroup{k: t.k, ns: p.ns, exitSignal: exitSignal, done: make(chan struct{})}
 	tg.limits.SetAll(p.limits.All())
 	tg.oomScore.Store(p.oomScore.Load())

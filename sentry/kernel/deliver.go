@@ -162,6 +162,7 @@ func (t *Task) badFrame(signo int) {
 
 // SigReturn is rt_sigreturn(2).
 func (t *Task) SigReturn() error {
+	t.Restart.armed = false // what it interrupted cannot go on any more
 	mask, alt, fp, err := arch.PopSignal(&t.regs, t.mem)
 	if err == nil {
 		err = t.ctx.SetFP(fp)

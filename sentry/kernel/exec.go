@@ -30,9 +30,7 @@ func (t *Task) Exec(img *Image) error {
 		ctx.Release()
 		return err
 	}
-	t.leaveMemory()
-	t.setMem(img.Memory)
-	t.setCtx(ctx)
+	t.leaveMemory(img.Memory, ctx)
 	t.regs = img.Regs
 	t.regs.OrigRAX = arch.NoCall
 	t.alt = linux.Stack{Flags: linux.SS_DISABLE}

@@ -5,6 +5,7 @@ import (
 
 	"glovebox/abi/linux"
 	"glovebox/lib/wait"
+	"glovebox/sentry/platform"
 )
 
 // Exit is exit(2): this task ends with code.
@@ -37,8 +38,7 @@ func (t *Task) exit() {
 		t.exitStatus = tg.groupStatus
 	}
 	tg.mu.Unlock()
-	t.leaveMemory()
-	t.setCtx(nil)
+	t.leaveMemory(nil, nil)
 	t.files.set(Files{})
 	t.cpu.stop(Now())
 	last := t.leaveGroup()
@@ -54,12 +54,9 @@ func (t *Task) exit() {
 	}
 }
 
-// leaveMemory gives up the address space: futexes held are passed on, the id
-// is cleared, and who waits for vfork goes on (mm_release).
-func (t *Task) leaveMemory() {
-	if t.mem == nil {
-		return
-	}
+// leaveMemory gives up the address space for another, or for none: futexes held
+// are passed on, the id is cleared, and who waits for vfork goes on (mm_release).
+func (t *Task) leaveMemory(m Memory, ctx platform.Context) {
 	t.exitRobustList()
 	if t.clearTID != 0 {
 		var zero uint32
@@ -68,7 +65,9 @@ func (t *Task) leaveMemory() {
 		}
 		t.clearTID = 0
 	}
-	t.setMem(nil).DecUsers()
+	old := t.setMem(m)
+	t.setCtx(ctx) // the old one must be gone before its address space
+	old.DecUsers()
 	t.endVfork()
 }
 

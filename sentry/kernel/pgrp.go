@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"glovebox/abi/linux"
-	"glovebox/sentry/auth"
 )
 
 // A ProcessGroup is a job (setpgid(2)). Guarded by Kernel.tree.
@@ -169,15 +168,3 @@ func (pg *ProcessGroup) signalLocked(i *Info) {
 	}
 }
 
-// mayKill is kill(2)'s permission check.
-func (t *Task) mayKill(target *Task, signo int) bool {
-	c, d := t.Creds(), target.Creds()
-	if t.tg == target.tg || c.EUID == d.SUID || c.EUID == d.UID || c.UID == d.SUID || c.UID == d.UID {
-		return true
-	}
-	if c.Has(auth.CapKill) {
-		return true
-	}
-	return signo == linux.SIGCONT && target.tg.pgrp != nil && t.tg.pgrp != nil &&
-		target.tg.pgrp.session == t.tg.pgrp.session
-}

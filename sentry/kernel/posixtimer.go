@@ -43,8 +43,8 @@ const (
 	TaskCPU
 )
 
-// now reads the timer's clock; tg.mu is not held.
-func (p *PosixTimer) now() int64 {
+// Now reads the timer's clock; tg.mu is not held.
+func (p *PosixTimer) Now() int64 {
 	if p.source == GroupCPU {
 		p.tg.mu.Lock()
 		defer p.tg.mu.Unlock()
@@ -124,7 +124,7 @@ func (p *PosixTimer) stopLocked() {
 
 // Get is timer_gettime(2).
 func (p *PosixTimer) Get() (left, period int64) {
-	now := p.now()
+	now := p.Now()
 	p.tg.timers.mu.Lock()
 	defer p.tg.timers.mu.Unlock()
 	return p.leftLocked(now), p.period
@@ -143,7 +143,7 @@ func (p *PosixTimer) leftLocked(now int64) int64 {
 
 // Set is timer_settime(2): next is absolute on the timer's clock, 0 to stop.
 func (p *PosixTimer) Set(next, period int64) (oldLeft, oldPeriod int64) {
-	now := p.now()
+	now := p.Now()
 	tm := &p.tg.timers
 	tm.mu.Lock()
 	defer tm.mu.Unlock()
@@ -175,7 +175,7 @@ func (p *PosixTimer) Overrun() int32 {
 // fired queues the timer's signal. A periodic timer is armed again only when
 // the signal is taken, so that an unread one costs nothing.
 func (p *PosixTimer) fired(gen int) {
-	now := p.now()
+	now := p.Now()
 	tm := &p.tg.timers
 	tm.mu.Lock()
 	if p.gen != gen || p.next == 0 {

@@ -200,11 +200,8 @@ func (t *Task) Kill(pid int32, signo int, i *Info) error {
 	defer t.k.tree.RUnlock()
 	ns := t.tg.ns
 	send := func(tg *ThreadGroup) error {
-		if !t.mayKill(tg.leader, signo) {
-			return linux.EPERM
-		}
-		if signo == 0 {
-			return nil
+		if err := t.mayKill(tg.leader, signo); err != nil || signo == 0 {
+			return err
 		}
 		return tg.Signal(i)
 	}
@@ -265,11 +262,8 @@ func (t *Task) SignalGroup(tg *ThreadGroup, signo int, i *Info) error {
 	if tg.state == groupReaped {
 		return linux.ESRCH
 	}
-	if !t.mayKill(tg.leader, signo) {
-		return linux.EPERM
-	}
-	if signo == 0 {
-		return nil
+	if err := t.mayKill(tg.leader, signo); err != nil || signo == 0 {
+		return err
 	}
 	return tg.Signal(i)
 }
@@ -283,11 +277,8 @@ func (t *Task) SignalTask(tgid, tid int32, signo int, i *Info) error {
 	if target == nil || tgid != 0 && target.tg.id != tgid {
 		return linux.ESRCH
 	}
-	if !t.mayKill(target, signo) {
-		return linux.EPERM
-	}
-	if signo == 0 {
-		return nil
+	if err := t.mayKill(target, signo); err != nil || signo == 0 {
+		return err
 	}
 	if err := target.Signal(i); err != linux.ESRCH {
 		return err

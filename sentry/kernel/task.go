@@ -90,6 +90,12 @@ type Task struct {
 	startNS    int64
 	slackNS    atomic.Uint64
 	thpDisable atomic.Bool
+
+	personality atomic.Uint32
+
+	// Scratch is the system-call layer's, from call to call. Task goroutine
+	// only.
+	Scratch any
 }
 
 // A Restart is what a call that was interrupted wants to find when it is
@@ -166,6 +172,9 @@ func (t *Task) TimerSlack() *atomic.Uint64 { return &t.slackNS }
 
 // THPDisabled is PR_SET_THP_DISABLE's flag.
 func (t *Task) THPDisabled() *atomic.Bool { return &t.thpDisable }
+
+// Personality is personality(2)'s value.
+func (t *Task) Personality() *atomic.Uint32 { return &t.personality }
 
 // StartTime returns when t started, in nanoseconds of Now.
 func (t *Task) StartTime() int64 { return t.startNS }
