@@ -48,6 +48,9 @@ const (
 	FUTEX2_PRIVATE  = FUTEX_PRIVATE_FLAG
 	FUTEX_WAITV_MAX = 128
 
+	FutexWaitvSize     = 24
+	RobustListHeadSize = 24
+
 	// ROBUST_LIST_LIMIT bounds the walk of a robust list (kernel/futex).
 	ROBUST_LIST_LIMIT = 2048
 )

@@ -167,4 +167,3 @@ func (pg *ProcessGroup) signalLocked(i *Info) {
 		_ = m.Signal(i) // a full queue loses it, as in Linux
 	}
 }
-

@@ -14,7 +14,6 @@ const maxPosixTimers = 1 << 14
 type PosixTimer struct {
 	tg     *ThreadGroup
 	id     int32
-	clock  int32
 	notify int32
 	signo  int
 	value  uint64
@@ -65,8 +64,9 @@ func (p *PosixTimer) nowLocked() int64 {
 	return Now()
 }
 
-// NewPosixTimer makes t's process a timer.
-func (t *Task) NewPosixTimer(clock int32, source ClockSource, ev *linux.Sigevent, target *Task) (*PosixTimer, error) {
+// NewPosixTimer makes t's process a timer on a clock, which of a TaskCPU is
+// that of the task of. Its signal goes to target alone unless that is nil.
+func (t *Task) NewPosixTimer(source ClockSource, of *Task, ev *linux.Sigevent, target *Task) (*PosixTimer, error) {
 	tg := t.tg
 	tm := &tg.timers
 	tm.mu.Lock()
@@ -81,7 +81,7 @@ func (t *Task) NewPosixTimer(clock int32, source ClockSource, ev *linux.Sigevent
 		tm.nextID = (tm.nextID + 1) & math.MaxInt32
 	}
 	p := &PosixTimer{
-		tg: tg, id: tm.nextID, clock: clock, source: source, of: t, notify: ev.Notify,
+		tg: tg, id: tm.nextID, source: source, of: of, notify: ev.Notify,
 		signo: int(ev.Signo), value: ev.Value, target: target,
 	}
 	tm.posix[p.id] = p
@@ -98,9 +98,6 @@ func (tg *ThreadGroup) PosixTimer(id int32) *PosixTimer {
 
 // ID returns the timer's id.
 func (p *PosixTimer) ID() int32 { return p.id }
-
-// Clock returns the timer's clock.
-func (p *PosixTimer) Clock() int32 { return p.clock }
 
 // SetValue sets the value that the timer's signal carries.
 func (p *PosixTimer) SetValue(v uint64) { p.value = v }

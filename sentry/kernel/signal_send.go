@@ -436,6 +436,9 @@ func (t *Task) SigWait(s linux.Sigset, deadline int64) (*Info, error) {
 		if i, ok := t.DequeueSignal(s); ok {
 			return i, nil
 		}
+		if deadline <= Now() {
+			return nil, linux.EAGAIN
+		}
 		t.setSigwait(s)
 		err := t.Block(deadline)
 		t.setSigwait(0)

@@ -20,6 +20,27 @@ func copyOut[T any](t *kernel.Task, a Addr, v *T) error {
 	return err
 }
 
+// copyInSized reads *v from a struct of size bytes at a that may be older or
+// newer than ours: E2BIG if it says something that we do not know
+// (copy_struct_from_user).
+func copyInSized[T any](t *kernel.Task, a Addr, size uint64, v *T) error {
+	b := linux.Bytes(v)
+	n := min(size, uint64(len(b)))
+	if size > n {
+		rest := make([]byte, size-n)
+		if _, err := t.Mem().CopyIn(a.Guest()+guest.Addr(n), rest); err != nil {
+			return err
+		}
+		for _, c := range rest {
+			if c != 0 {
+				return linux.E2BIG
+			}
+		}
+	}
+	_, err := t.Mem().CopyIn(a.Guest(), b[:n])
+	return err
+}
+
 // copyInString reads the NUL-terminated string at a: ENAMETOOLONG with what
 // was read if it has no NUL in max bytes.
 func copyInString(m guest.Memory, a guest.Addr, max int) (string, error) {

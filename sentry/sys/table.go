@@ -12,6 +12,17 @@ import "glovebox/abi/sysno"
 // families is every family's table. A call lives in one of them (tested).
 var families = [...]family{
 	processes,
+	waits,
+	signals,
+	futexes,
+	times,
+	timers,
+	scheduling,
+	credentials,
+	capabilities,
+	prctls,
+	system,
+	limits,
 }
 
 // table is the rows by number; a hole has no fn.
