@@ -1,7 +1,6 @@
 package sys
 
 import (
-	"glovebox/abi/linux"
 	"glovebox/lib/wait"
 	"glovebox/sentry/kernel"
 )
