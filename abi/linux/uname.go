@@ -49,6 +49,9 @@ type CapHeader struct {
 	PID     int32
 }
 
+// CapDataSize is the size of CapData.
+const CapDataSize = 12
+
 // CapData is struct __user_cap_data_struct.
 type CapData struct {
 	_                                 structs.HostLayout

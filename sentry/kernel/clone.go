@@ -256,12 +256,12 @@ func (child *Task) discard() {
 func (k *Kernel) newTask() *Task {
 	t := &Task{k: k, wake: make(chan struct{}, 1), startNS: Now()}
 	t.regs.OrigRAX = arch.NoCall
-	t.slackNS.Store(defaultSlackNS)
+	t.slackNS.Store(DefaultSlackNS)
 	return t
 }
 
-// defaultSlackNS is init's timer slack (prctl(2)).
-const defaultSlackNS = 50_000
+// DefaultSlackNS is init's timer slack (prctl(2)).
+const DefaultSlackNS = 50_000
 
 // An Init says how a process starts that no other process made: a container's
 // first, or one that exec adds to it.
