@@ -80,11 +80,7 @@ func (c *Creds) Exec(p Program) (n *Creds, secure, ok bool) {
 		if p.SetGID != nil {
 			n.EGID = *p.SetGID
 		}
-	} else {
-		p.Caps = nil
 	}
-	n.SUID, n.FSUID = n.EUID, n.EUID
-	n.SGID, n.FSGID = n.EGID, n.EGID
 	setID := n.EUID != c.UID || n.EGID != c.GID
 
 	var file FileCaps
@@ -107,11 +103,16 @@ func (c *Creds) Exec(p Program) (n *Creds, secure, ok bool) {
 			}
 		}
 	}
-	changesIDs := n.EUID != c.EUID || n.EGID != c.EGID
-	if p.Caps != nil || setID && changesIDs {
+	n.Permitted = c.Bounding&file.Permitted | c.Inheritable&file.Inheritable
+	if c.NoNewPrivs && (setID || n.Permitted&^c.Permitted != 0) {
+		n.EUID, n.EGID = n.UID, n.GID
+		n.Permitted &= c.Permitted
+	}
+	n.SUID, n.FSUID = n.EUID, n.EUID
+	n.SGID, n.FSGID = n.EGID, n.EGID
+	if p.Caps != nil || setID {
 		n.Ambient = 0
 	}
-	n.Permitted = c.Bounding&file.Permitted | c.Inheritable&file.Inheritable
 	n.Permitted |= n.Ambient
 	n.Effective = n.Ambient
 	if file.Effective {

@@ -17,6 +17,7 @@ const (
 	workPublish             // what the platform may answer has changed
 	workRestart             // the last call returned ERESTART*
 	workMask                // a temporary signal mask is in force
+	workBarrier             // someone waits until the task is not in guest code
 )
 
 // workInterrupt ends a Block early.
@@ -88,6 +89,9 @@ func (t *Task) sleep(deadline int64) (late bool) {
 	now := Now()
 	if deadline <= now {
 		return true
+	}
+	if t.work.Load()&workBarrier != 0 {
+		t.passBarrier()
 	}
 	t.asleep.Store(true)
 	t.cpu.stop(now)

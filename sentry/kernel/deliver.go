@@ -17,6 +17,8 @@ func (t *Task) lookUp() bool {
 			return false
 		case w&workStop != 0:
 			t.stopHere()
+		case w&workBarrier != 0:
+			t.passBarrier()
 		case w&workPublish != 0:
 			t.work.And(^uint32(workPublish))
 			t.publish()

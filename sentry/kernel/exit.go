@@ -33,6 +33,10 @@ func (tg *ThreadGroup) KillGroup() {
 // exit ends t; its goroutine returns after it (do_exit).
 func (t *Task) exit() {
 	tg := t.tg
+	t.gone.Store(true)
+	if t.work.Load()&workBarrier != 0 {
+		t.passBarrier()
+	}
 	tg.mu.Lock()
 	if tg.exiting {
 		t.exitStatus = tg.groupStatus

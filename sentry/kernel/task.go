@@ -67,6 +67,8 @@ type Task struct {
 	work atomic.Uint32
 	// asleep: the task will look at work before it runs guest code.
 	asleep atomic.Bool
+	// gone: the task will not run guest code again.
+	gone atomic.Bool
 	// wake ends a Block; capacity 1.
 	wake chan struct{}
 

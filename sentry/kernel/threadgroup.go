@@ -54,6 +54,8 @@ type ThreadGroup struct {
 	// signalEvents is told of every signal queued for one of the tasks.
 	signalEvents wait.Queue
 	membarrier   atomic.Uint32 // registered commands
+	// barriers is told when a task has passed one.
+	barriers wait.Queue
 }
 
 type groupState uint8

@@ -2,6 +2,13 @@ package kernel
 
 import "sync"
 
+// What uname(2) and /proc/version say of the kernel: a Linux whose calls guests
+// may expect.
+const (
+	Release = "6.6.0"
+	Version = "#1 SMP Glovebox"
+)
+
 // A UTS is the names of uname(2) that a container can change.
 type UTS struct {
 	mu           sync.Mutex // a leaf

@@ -135,7 +135,7 @@ func prctlCreds(t *kernel.Task, option Int, a, b, c, d LFlags) (uintptr, error) 
 	case linux.PR_SET_SECUREBITS:
 		return 0, setSecureBits(t, uint64(a))
 	case linux.PR_CAPBSET_READ:
-		return truth(old.Bounding.Has(auth.Cap(a&0x3f))), refuseUnless(a <= LFlags(auth.CapLast))
+		return truth(old.Bounding.Has(auth.Cap(a & 0x3f))), refuseUnless(a <= LFlags(auth.CapLast))
 	case linux.PR_CAPBSET_DROP:
 		if !old.Has(auth.CapSetpcap) {
 			return 0, linux.EPERM
