@@ -15,7 +15,8 @@ import (
 type Space struct {
 	p *Platform
 	*stubProc
-	dead atomic.Bool // set under mu before the process is reaped
+	dead             atomic.Bool // set under mu before the process is reaped
+	released, reaped bool        // guarded by mu
 
 	mu       sync.Mutex
 	contexts []*Context     // guarded by mu; by slot, nil where free
@@ -143,33 +144,42 @@ func (as *Space) Flush() {
 	for try := 0; !as.dead.Load(); try++ {
 		as.mu.Lock()
 		done := len(as.pending) == 0 && int32(as.chunks[0].u32(aDoneSeq).Load()-as.seq) >= 0
-		list := append([]*Context(nil), as.contexts...)
+		list := as.liveLocked()
 		as.mu.Unlock()
 		if done || len(list) == 0 {
 			return
 		}
-		ran := false
-		for _, c := range list {
-			if c != nil && c.mu.TryLock() {
-				c.runPending(0)
-				c.mu.Unlock()
-				ran = true
-				break
-			}
+		if !runOne(list) {
+			list[0].kick()
 		}
-		if !ran {
-			for _, c := range list {
-				if c != nil {
-					c.kick()
-					break
-				}
-			}
-			as.p.nap(try)
-		}
+		nap(try)
 	}
 }
 
-// NewContext implements platform.AddressSpace.
+// runOne has the first thread that is in the Sentry run what is pending.
+func runOne(list []*Context) bool {
+	for _, c := range list {
+		if c.mu.TryLock() {
+			c.runPending()
+			c.mu.Unlock()
+			return true
+		}
+	}
+	return false
+}
+
+func (as *Space) liveLocked() []*Context {
+	list := make([]*Context, 0, len(as.contexts))
+	for _, c := range as.contexts {
+		if c != nil {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// NewContext implements platform.AddressSpace. The first thread exists; any
+// other is made by a thread of the process that is in the Sentry.
 func (as *Space) NewContext() (platform.Context, error) {
 	as.mu.Lock()
 	i, err := as.freeSlotLocked()
@@ -177,41 +187,31 @@ func (as *Space) NewContext() (platform.Context, error) {
 		as.mu.Unlock()
 		return nil, err
 	}
-	c := &Context{as: as, p: as.p, index: i, wake: make(chan struct{}, 1), fresh: true}
+	c := &Context{as: as, p: as.p, index: i, wake: make(chan struct{}, 1)}
+	c.mu.Lock() // until the thread exists
+	defer c.mu.Unlock()
 	c.slot = as.chunks[i/chunkSlots][i%chunkSlots*slotSize:][:slotSize]
 	c.base = uint64(ctlBase + i*slotSize)
 	first := len(as.contexts) == 0
-	if !first {
-		initSlot(c.slot, i)
+	if err := as.p.register(c); err != nil {
+		as.mu.Unlock()
+		return nil, err
 	}
 	for len(as.contexts) <= i {
 		as.contexts = append(as.contexts, nil)
 	}
-	others := append([]*Context(nil), as.contexts...)
 	as.contexts[i] = c
 	if !first {
+		initSlot(c.slot, i)
 		as.pending = append(as.pending, op{unix.SYS_CLONE, threadFlags, c.base + slotSize, c.base + sTID, 0, 0, 0, opClone})
 	}
 	as.mu.Unlock()
-	if err := as.p.register(c); err != nil {
-		as.mu.Lock()
-		as.contexts[i] = nil
-		as.mu.Unlock()
-		return nil, err
-	}
 	if first {
 		return c, nil
 	}
-	// The caller's own thread, or a sibling's, waits in the Sentry.
-	for _, o := range others {
-		if o != nil && o.mu.TryLock() {
-			o.runPending(0)
-			o.mu.Unlock()
-			break
-		}
-	}
+	as.Flush()
 	if c.slot.u32(sTID).Load() == 0 {
-		// The host refused the thread, or nobody could ask for it.
+		// The host refused the thread (EAGAIN), or the process is dead.
 		as.mu.Lock()
 		as.contexts[i] = nil
 		as.mu.Unlock()
@@ -251,14 +251,18 @@ func (as *Space) kill() {
 	if !as.dead.Swap(true) {
 		unix.PidfdSendSignal(as.pidfd, unix.SIGKILL, nil, 0)
 	}
-	list := append([]*Context(nil), as.contexts...)
+	list := as.liveLocked()
 	as.mu.Unlock()
 	for _, c := range list {
-		if c != nil {
-			c.ring()
-		}
+		c.ring()
 	}
 }
 
 // Release implements platform.AddressSpace.
-func (as *Space) Release() { as.kill() }
+func (as *Space) Release() {
+	as.kill()
+	as.mu.Lock()
+	as.released = true
+	as.mu.Unlock()
+	as.reclaim()
+}

@@ -31,11 +31,13 @@ type Platform struct {
 	bell     page
 	ready    chan *stubProc
 	spinners atomic.Int32
-	parked   atomic.Int32 // contexts that wait for the doorbell
+	// maxSpinners leaves the guests a processor.
+	maxSpinners int32
 
 	mu       sync.Mutex
-	contexts []*Context // guarded by mu; by id, nil where free
-	spaces   map[*Space]struct{}
+	contexts []*Context          // guarded by mu; by id, nil where free
+	free     []int               // guarded by mu; ids that are
+	spaces   map[*Space]struct{} // guarded by mu; not yet reaped
 }
 
 var _ platform.Platform = (*Platform)(nil)
@@ -67,7 +69,9 @@ func New() (*Platform, error) {
 	}
 	// The dispatcher's thread sleeps in a host call most of the time and
 	// would keep a processor from the tasks.
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	n := runtime.GOMAXPROCS(0)
+	p.maxSpinners = int32(n - 1)
+	runtime.GOMAXPROCS(n + 1)
 	died := make(chan os.Signal, 1)
 	signal.Notify(died, unix.SIGCHLD)
 	go p.reap(died)
@@ -81,29 +85,7 @@ func (p *Platform) Limits() guest.Range { return guest.Range{Start: 0x10000, End
 
 func (p *Platform) startTemplate(bell int) error {
 	img := templateELF(stubFilter(stubRules, uint32(len(stubText()))))
-	fd, err := unix.MemfdCreate("stub", unix.MFD_CLOEXEC)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	if _, err := unix.Pwrite(fd, img, 0); err != nil {
-		return err
-	}
-	// Out of the way of the descriptors that the child is given.
-	exe, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 10)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(exe)
-	// A file open for writing cannot be executed: take a read-only one.
-	ro, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", exe), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	unix.Close(fd)
-	unix.Close(exe)
-	exe, err = unix.FcntlInt(uintptr(ro), unix.F_DUPFD_CLOEXEC, 10)
-	unix.Close(ro)
+	exe, err := executable(img)
 	if err != nil {
 		return err
 	}
@@ -129,6 +111,26 @@ func (p *Platform) startTemplate(bell int) error {
 	p.sock = pair[0]
 	_, err = p.readPID()
 	return err
+}
+
+// executable returns a read-only descriptor of a file that holds img: one that
+// is open for writing cannot be executed. Its number is not one of those that
+// the child is given.
+func executable(img []byte) (int, error) {
+	fd, err := unix.MemfdCreate("stub", unix.MFD_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Pwrite(fd, img, 0); err != nil {
+		return -1, err
+	}
+	ro, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(ro)
+	return unix.FcntlInt(uintptr(ro), unix.F_DUPFD_CLOEXEC, 10)
 }
 
 // readPID reads a report of the template.

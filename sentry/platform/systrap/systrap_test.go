@@ -1,0 +1,252 @@
+package systrap
+
+import (
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/arch"
+	"glovebox/sentry/guest"
+	"glovebox/sentry/platform"
+)
+
+// testPlatform is one for all tests: a template lives as long as the process.
+var testPlatform = func() func(t *testing.T) *Platform {
+	var p *Platform
+	return func(t *testing.T) *Platform {
+		t.Helper()
+		if p == nil {
+			var err error
+			if p, err = New(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return p
+	}
+}()
+
+type file struct {
+	fd int
+	id uint64
+}
+
+func (f file) FD(bool) int { return f.fd }
+func (f file) ID() uint64  { return f.id }
+
+var lastID uint64
+
+// newFile returns a memory file of size bytes with text at its start.
+func newFile(t *testing.T, size int, text []byte) (file, []byte) {
+	t.Helper()
+	fd, err := memfd("test", int64(size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Munmap(mem); unix.Close(fd) })
+	copy(mem, text)
+	lastID++
+	return file{fd, lastID}, mem
+}
+
+const codeAt = 0x400000
+
+// newGuest returns an address space with text at codeAt, and a thread.
+func newGuest(t *testing.T, text []byte) (*Space, *Context, *arch.Regs) {
+	t.Helper()
+	p := testPlatform(t)
+	as, err := p.NewAddressSpace()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := newFile(t, 0x10000, text)
+	if err := as.Map(guest.Range{Start: codeAt, End: codeAt + 0x10000}, f, 0, 7, 0); err != nil {
+		t.Fatal(err)
+	}
+	c, err := as.NewContext()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Release(); as.Release() })
+	return as.(*Space), c.(*Context), &arch.Regs{RIP: codeAt, RSP: codeAt + 0x10000}
+}
+
+func TestSyscall(t *testing.T) {
+	// syscall; jmp back
+	_, c, r := newGuest(t, []byte{0x0f, 0x05, 0xeb, 0xfc})
+	r.RAX = 39
+	for i := range 1000 {
+		r.RBX = uint64(i)
+		ev := c.Switch(r)
+		if ev.Kind != platform.Syscall || r.OrigRAX != 39 || r.RIP != codeAt+2 || r.RBX != uint64(i) {
+			t.Fatalf("turn %d: %+v, call %d at %#x", i, ev, r.OrigRAX, r.RIP)
+		}
+		if int64(r.RAX) != -int64(linux.ENOSYS) {
+			t.Fatalf("RAX is %d", int64(r.RAX))
+		}
+		r.SetReturn(39)
+	}
+}
+
+func TestFault(t *testing.T) {
+	// mov 0x1234, %al (absolute)
+	_, c, r := newGuest(t, []byte{0x8a, 0x04, 0x25, 0x34, 0x12, 0, 0})
+	ev := c.Switch(r)
+	if ev.Kind != platform.Fault || ev.Signal != uint8(unix.SIGSEGV) || ev.Code != 1 || ev.Addr != 0x1234 || ev.Err&4 == 0 {
+		t.Fatalf("%+v", ev)
+	}
+	if r.RIP != codeAt {
+		t.Fatalf("RIP is %#x", r.RIP)
+	}
+	_, c, r = newGuest(t, []byte{0xcc})
+	if ev := c.Switch(r); ev.Kind != platform.Fault || ev.Signal != uint8(unix.SIGTRAP) {
+		t.Fatalf("int3: %+v", ev)
+	}
+	_, c, r = newGuest(t, []byte{0x0f, 0x0b})
+	if ev := c.Switch(r); ev.Kind != platform.Fault || ev.Signal != uint8(unix.SIGILL) {
+		t.Fatalf("ud2: %+v", ev)
+	}
+}
+
+// TestMemory changes mappings between turns.
+func TestMemory(t *testing.T) {
+	// mov (%rdi), %rax; syscall; jmp back
+	as, c, r := newGuest(t, []byte{0x48, 0x8b, 0x07, 0x0f, 0x05, 0xeb, 0xf9})
+	const at = 0x10000000
+	f, mem := newFile(t, 0x100000, nil)
+	for i := range 200 {
+		off := i % 16 * 0x10000
+		mem[off] = byte(i)
+		flags := platform.MapFlags(0)
+		if i%2 == 0 {
+			flags = platform.Keep
+		}
+		where := guest.Range{Start: guest.Addr(at + i*0x10000), End: guest.Addr(at + (i+1)*0x10000)}
+		if err := as.Map(where, f, uint64(off), 3, flags); err != nil {
+			t.Fatal(err)
+		}
+		r.RDI = uint64(where.Start)
+		if ev := c.Switch(r); ev.Kind != platform.Syscall || r.OrigRAX != uint64(byte(i)) {
+			t.Fatalf("%d: %+v call %d", i, ev, r.OrigRAX)
+		}
+		if i%3 == 0 {
+			as.Unmap(where)
+			if ev := c.Switch(r); ev.Kind != platform.Fault || uint64(ev.Addr) != r.RDI {
+				t.Fatalf("%d: unmapped: %+v", i, ev)
+			}
+			r.RIP = codeAt
+		}
+	}
+	as.Forget(f)
+}
+
+func TestThreads(t *testing.T) {
+	as, c, r := newGuest(t, []byte{0x0f, 0x05, 0xeb, 0xfc})
+	c.Switch(r)
+	const n = 40
+	errs := make(chan string, n)
+	for i := range n {
+		o, err := as.NewContext()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			defer o.Release()
+			r := arch.Regs{RIP: codeAt, RSP: codeAt + 0x10000, FSBase: uint64(0x1000 * i)}
+			for j := range 200 {
+				r.RAX = uint64(j)
+				if ev := o.Switch(&r); ev.Kind != platform.Syscall || r.OrigRAX != uint64(j) {
+					errs <- "thread " + strconv.Itoa(i) + " lost a call"
+					return
+				}
+			}
+			errs <- ""
+		}()
+	}
+	for range n {
+		if e := <-errs; e != "" {
+			t.Error(e)
+		}
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	_, c, r := newGuest(t, []byte{0xeb, 0xfe})
+	for range 20 {
+		go c.Interrupt()
+		if ev := c.Switch(r); ev.Kind != platform.Interrupted || r.RIP != codeAt {
+			t.Fatalf("%+v", ev)
+		}
+	}
+}
+
+// TestFP keeps the vector registers over turns and through FP and SetFP.
+func TestFP(t *testing.T) {
+	// movq %rdi,%xmm3; syscall; movq %xmm3,%rax; syscall
+	text := []byte{0x66, 0x48, 0x0f, 0x6e, 0xdf, 0x0f, 0x05, 0x66, 0x48, 0x0f, 0x7e, 0xd8, 0x0f, 0x05}
+	_, c, r := newGuest(t, text)
+	r.RDI = 0x1234
+	c.Switch(r)
+	s := c.FP()
+	if s[160+48] != 0x34 {
+		t.Fatal("FP does not hold xmm3")
+	}
+	s[160+48] = 0x35
+	if err := c.SetFP(s); err != nil {
+		t.Fatal(err)
+	}
+	if c.Switch(r); r.OrigRAX != 0x1235 {
+		t.Fatalf("xmm3 is %#x", r.OrigRAX)
+	}
+	r.RIP = codeAt + 7
+	c.SetFP(nil)
+	if c.Switch(r); r.OrigRAX != 0 {
+		t.Fatalf("xmm3 is %#x after a reset", r.OrigRAX)
+	}
+}
+
+// TestLayout compares layout.h with layout.go.
+func TestLayout(t *testing.T) {
+	text, err := os.ReadFile("layout.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int64{
+		"TEXT_BASE": textBase, "DATA_BASE": dataBase, "DATA_SIZE": dataSize,
+		"BELL_BASE": bellBase, "BELL_SIZE": bellSize, "CTL_BASE": ctlBase, "CTL_SIZE": ctlSize,
+		"SLOT_MASK": -slotSize, "S_TURN": sTurn, "S_SLEEP": sSleep, "S_PARKED": sParked,
+		"S_SPIN": sSpin, "S_CMD": sCmd, "S_NOPS": sNops, "S_TID": sTID, "S_ID": sID,
+		"S_MYSEQ": sMySeq, "S_NEEDSEQ": sNeedSeq, "S_UC": sUC, "S_INFO": sInfo,
+		"S_RESUME": sResume, "S_SS": sSS, "S_MSG": sMsg, "S_OPS": sOps,
+		"A_DONESEQ": aDoneSeq, "A_WAITERS": aWaiters,
+		"B_WORD": bWord, "B_SLEEPING": bSleeping, "B_BITS": bBits,
+	}
+	for _, m := range regexp.MustCompile(`(?m)^#define (\w+)\s+(\S+)`).FindAllStringSubmatch(string(text), -1) {
+		v, err := strconv.ParseInt(m[2], 0, 64)
+		if err != nil {
+			t.Errorf("%s: %v", m[1], err)
+		}
+		if w, ok := want[m[1]]; ok && v != w {
+			t.Errorf("%s is %#x in layout.h, %#x in layout.go", m[1], v, w)
+		}
+		delete(want, m[1])
+	}
+	if len(want) > 0 {
+		t.Errorf("not in layout.h: %v", want)
+	}
+}
+
+func BenchmarkSyscall(b *testing.B) {
+	t := &testing.T{}
+	_, c, r := newGuest(t, []byte{0x0f, 0x05, 0xeb, 0xfc})
+	for b.Loop() {
+		c.Switch(r)
+	}
+}
