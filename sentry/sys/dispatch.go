@@ -12,6 +12,12 @@ import (
 func Dispatch(t *kernel.Task) {
 	r := t.Regs()
 	no := r.OrigRAX
+	if no == sysno.RestartSyscall {
+		if real, ok := t.BeginRestart(); ok {
+			no = real
+			defer t.EndRestart()
+		}
+	}
 	if no >= sysno.Max || table[no].fn == nil {
 		r.SetReturn(errnoReturn(linux.ENOSYS))
 		return

@@ -13,9 +13,9 @@ import (
 var futexes = family{
 	sysno.Futex:         call6(futex).except("priority inheritance (FUTEX_*_PI) is ENOSYS"),
 	sysno.FutexWaitv:    call5(futexWaitv),
-	sysno.FutexWait:     refuse(linux.ENOSYS, "newer than the kernel that we show"),
-	sysno.FutexWake:     refuse(linux.ENOSYS, "newer than the kernel that we show"),
-	sysno.FutexRequeue:  refuse(linux.ENOSYS, "newer than the kernel that we show"),
+	sysno.FutexWait:     refuse(linux.ENOSYS, newer),
+	sysno.FutexWake:     refuse(linux.ENOSYS, newer),
+	sysno.FutexRequeue:  refuse(linux.ENOSYS, newer),
 	sysno.SetRobustList: call2(setRobustList),
 	sysno.GetRobustList: call3(getRobustList),
 }

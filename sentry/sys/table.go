@@ -23,6 +23,7 @@ var families = [...]family{
 	prctls,
 	system,
 	limits,
+	refused,
 }
 
 // table is the rows by number; a hole has no fn.
