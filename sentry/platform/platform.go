@@ -71,8 +71,9 @@ type AddressSpace interface {
 	Flush()
 	// NewContext returns a context to run one thread.
 	NewContext() (Context, error)
-	// Release ends the address space: its contexts must be released.
-	Release()
+	// Release ends the address space: its contexts must be released. done is
+	// called, by any goroutine, when the host has undone its mappings.
+	Release(done func())
 }
 
 // A Context runs one guest thread.

@@ -176,6 +176,7 @@ func (as *Space) reclaim() {
 	}
 	as.chunks = nil
 	as.stubProc.close()
+	go as.done()
 }
 
 // nap lets others run before another try.

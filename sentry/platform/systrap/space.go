@@ -16,6 +16,7 @@ type Space struct {
 	p *Platform
 	*stubProc
 	dead             atomic.Bool // set under mu before the process is reaped
+	done func() // guarded by mu; to be called when released and reaped
 	released, reaped bool        // guarded by mu
 
 	mu       sync.Mutex
@@ -259,10 +260,11 @@ func (as *Space) kill() {
 }
 
 // Release implements platform.AddressSpace.
-func (as *Space) Release() {
+func (as *Space) Release(done func()) {
 	as.kill()
 	as.mu.Lock()
 	as.released = true
+	as.done = done
 	as.mu.Unlock()
 	as.reclaim()
 }

@@ -74,7 +74,7 @@ func newGuest(t *testing.T, text []byte) (*Space, *Context, *arch.Regs) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Release(); as.Release() })
+	t.Cleanup(func() { c.Release(); as.Release(func() {}) })
 	return as.(*Space), c.(*Context), &arch.Regs{RIP: codeAt, RSP: codeAt + 0x10000}
 }
 

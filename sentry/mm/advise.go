@@ -1,0 +1,216 @@
+package mm
+
+import (
+	"glovebox/abi/linux"
+	"glovebox/sentry/guest"
+	"glovebox/sentry/platform"
+)
+
+// Madvise is madvise(2).
+func (mm *MM) Madvise(a guest.Addr, n uint64, advice int32) error {
+	do, ok := advices[advice]
+	r, fits := mm.pages(a, n)
+	if !ok || a%guest.PageSize != 0 || !fits {
+		return linux.EINVAL
+	}
+	if r.Len() == 0 || do == nil {
+		return nil
+	}
+	mm.mu.Lock()
+	defer mm.unlock()
+	hole := mm.holes(r)
+	from, to := mm.isolate(r)
+	for _, v := range append([]*vma(nil), mm.vmas[from:to]...) {
+		if err := do(mm, v); err != nil {
+			return err
+		}
+	}
+	mm.merge(1, len(mm.vmas))
+	if hole {
+		return linux.ENOMEM
+	}
+	return nil
+}
+
+// advices is what is done to each vma of the range; nil if there is nothing
+// to do.
+var advices = map[int32]func(*MM, *vma) error{
+	linux.MADV_NORMAL:         nil,
+	linux.MADV_RANDOM:         nil,
+	linux.MADV_SEQUENTIAL:     nil,
+	linux.MADV_WILLNEED:       nil,
+	linux.MADV_COLD:           nil,
+	linux.MADV_PAGEOUT:        nil,
+	linux.MADV_HUGEPAGE:       nil,
+	linux.MADV_NOHUGEPAGE:     nil,
+	linux.MADV_DONTNEED:       (*MM).dontNeed,
+	linux.MADV_FREE:           (*MM).free,
+	linux.MADV_REMOVE:         (*MM).remove,
+	linux.MADV_DONTFORK:       set(vmaDontFork),
+	linux.MADV_DOFORK:         reset(vmaDontFork),
+	linux.MADV_WIPEONFORK:     (*MM).wipeOnFork,
+	linux.MADV_KEEPONFORK:     reset(vmaWipeOnFork),
+	linux.MADV_DONTDUMP:       set(vmaDontDump),
+	linux.MADV_DODUMP:         reset(vmaDontDump),
+	linux.MADV_POPULATE_READ:  populate(platform.Read | platform.Exec | platform.Write),
+	linux.MADV_POPULATE_WRITE: populate(platform.Write),
+}
+
+func set(f vmaFlags) func(*MM, *vma) error {
+	return func(_ *MM, v *vma) error { v.flags |= f; return nil }
+}
+
+func reset(f vmaFlags) func(*MM, *vma) error {
+	return func(_ *MM, v *vma) error { v.flags &^= f; return nil }
+}
+
+// dontNeed gives memory back: it reads as zeros, or as the file again.
+func (mm *MM) dontNeed(v *vma) error {
+	switch {
+	case v.flags&vmaLocked != 0:
+		return linux.EINVAL
+	case !v.private() || v.mem == nil:
+		return nil // the pages are others' too, or the file's
+	case v.file == nil && !v.cow:
+		v.mem.Punch(v.off, v.Len())
+		return nil
+	case v.file == nil:
+		// In a frozen file: new zeros take its place.
+		old := v.mem
+		if err := mm.anonymous(v); err != nil {
+			return err
+		}
+		mm.holdMem(v.mem)
+		mm.dropMem(old)
+		return mm.show(v)
+	}
+	// A copy of a file's page goes back to what the file holds.
+	m := v.file.Mappable()
+	own := v.mem
+	if v.cow || m == nil {
+		return nil
+	}
+	return own.Fill(v.off, v.Len(), func(p []byte, at int64) (int, error) {
+		n, err := m.ReadAt(p, int64(v.fileOff)+at)
+		if err == nil && n < len(p) {
+			clear(p[n:])
+			n = len(p)
+		}
+		return n, err
+	})
+}
+
+func (mm *MM) free(v *vma) error {
+	if v.file != nil || !v.private() {
+		return linux.EINVAL
+	}
+	return mm.dontNeed(v)
+}
+
+// remove punches a hole into shared memory.
+func (mm *MM) remove(v *vma) error {
+	switch {
+	case v.flags&vmaLocked != 0 || v.private():
+		return linux.EINVAL
+	case v.prot&platform.Write == 0:
+		return linux.EACCES
+	case v.mem == nil:
+		return linux.EOPNOTSUPP
+	}
+	v.mem.Punch(v.off, v.Len())
+	return nil
+}
+
+func (mm *MM) wipeOnFork(v *vma) error {
+	if v.file != nil || !v.private() {
+		return linux.EINVAL
+	}
+	v.flags |= vmaWipeOnFork
+	return nil
+}
+
+func populate(need platform.Prot) func(*MM, *vma) error {
+	return func(mm *MM, v *vma) error {
+		switch {
+		case v.prot&need == 0:
+			return linux.EFAULT
+		case v.mem == nil && v.back == nil:
+			return linux.EFAULT
+		case v.mem == nil || v.cow:
+			return nil // resident in the host's cache, or copied when written
+		}
+		if err := v.mem.Populate(v.off, v.Len()); err != nil {
+			return err
+		}
+		return mm.showFlags(v, platform.Populate)
+	}
+}
+
+// Mincore is mincore(2) for the whole pages of n bytes at a: everything that is
+// mapped is taken to be resident.
+func (mm *MM) Mincore(a guest.Addr, n uint64) (pages int, err error) {
+	r, ok := mm.pages(a, n)
+	if !ok {
+		return 0, linux.ENOMEM
+	}
+	mm.mu.RLock()
+	defer mm.mu.RUnlock()
+	if mm.holes(r) {
+		return 0, linux.ENOMEM
+	}
+	return int(r.Len() / guest.PageSize), nil
+}
+
+// Mlock marks r as locked or not, and returns by how many bytes the locked
+// memory grew. It checks no limit.
+func (mm *MM) Mlock(a guest.Addr, n uint64, lock bool) error {
+	n += uint64(a % guest.PageSize)
+	r, ok := mm.pages(a.RoundDown(), n)
+	if !ok {
+		return linux.EINVAL
+	}
+	mm.mu.Lock()
+	defer mm.unlock()
+	hole := mm.holes(r)
+	from, to := mm.isolate(r)
+	for _, v := range mm.vmas[from:to] {
+		mm.lockVMA(v, lock)
+	}
+	mm.merge(from, to)
+	if hole {
+		return linux.ENOMEM
+	}
+	return nil
+}
+
+func (mm *MM) lockVMA(v *vma, lock bool) {
+	switch {
+	case lock && v.flags&vmaLocked == 0:
+		v.flags |= vmaLocked
+		mm.locked += v.Len()
+	case !lock && v.flags&vmaLocked != 0:
+		v.flags &^= vmaLocked
+		mm.locked -= v.Len()
+	}
+}
+
+// MlockAll is mlockall(2) and munlockall(2): now for what is mapped, future for
+// what will be.
+func (mm *MM) MlockAll(now, future bool) {
+	mm.mu.Lock()
+	defer mm.unlock()
+	mm.lockAll = future
+	if now || !future {
+		for _, v := range mm.vmas {
+			mm.lockVMA(v, now)
+		}
+		mm.merge(1, len(mm.vmas))
+	}
+}
+
+// Locked returns how much is mlocked, in bytes.
+func (mm *MM) Locked() uint64 {
+	mm.mu.RLock()
+	defer mm.mu.RUnlock()
+	return mm.locked
+}

@@ -1,0 +1,111 @@
+package mm
+
+import (
+	"glovebox/sentry/guest"
+	"glovebox/sentry/memfile"
+	"glovebox/sentry/platform"
+)
+
+// Fork returns a copy of mm with one user (dup_mm). Memory files are frozen:
+// neither side writes to them again while the other has them.
+func (mm *MM) Fork() (*MM, error) {
+	child, err := New(mm.host)
+	if err != nil {
+		return nil, err
+	}
+	mm.mu.Lock()
+	err = mm.forkTo(child)
+	mm.unlock()
+	if err != nil {
+		child.DecUsers()
+		return nil, err
+	}
+	return child, nil
+}
+
+func (mm *MM) forkTo(child *MM) error {
+	mm.sweep()
+	if err := mm.freeze(); err != nil {
+		return err
+	}
+	child.mu.Lock()
+	defer child.unlock()
+	child.brkStart, child.brk, child.base = mm.brkStart, mm.brk, mm.base
+	child.limits = mm.limits
+	child.layout = mm.layout
+	if child.layout.Exe != nil {
+		child.layout.Exe.Inc()
+	}
+	for _, v := range mm.vmas {
+		if v.flags&vmaDontFork != 0 {
+			continue
+		}
+		c := *v
+		c.flags &^= vmaLocked
+		if v.flags&vmaWipeOnFork != 0 && v.private() {
+			if err := child.anonymous(&c); err != nil {
+				return err
+			}
+		}
+		child.hold(&c)
+		child.vmas = append(child.vmas, &c)
+		child.size += c.Len()
+		if c.prot != 0 && (c.mem != nil || c.back != nil) {
+			if err := child.show(&c); err != nil {
+				return err
+			}
+		}
+	}
+	child.displaced = mm.displaced
+	return nil
+}
+
+// freeze makes all private memory read-only until it is copied.
+func (mm *MM) freeze() error {
+	frozen := map[*memfile.File]bool{}
+	var run guest.Range // what is to be protected alike
+	var prot platform.Prot
+	flush := func() {
+		if run.Len() > 0 {
+			mm.as.Protect(run, prot)
+		}
+		run = guest.Range{}
+	}
+	for _, v := range mm.vmas {
+		if v.mem == nil || !v.private() || v.flags&(vmaDontFork|vmaWipeOnFork) != 0 {
+			continue
+		}
+		if !frozen[v.mem] {
+			if err := v.mem.Freeze(); err != nil {
+				return err
+			}
+			frozen[v.mem] = true
+		}
+		if v.cow {
+			continue
+		}
+		v.cow = true
+		if v.prot&platform.Write == 0 {
+			continue
+		}
+		if run.End != v.Start || prot != v.hostProt() {
+			flush()
+			run.Start, prot = v.Start, v.hostProt()
+		}
+		run.End = v.End
+	}
+	flush()
+	// What stays out of the fork must not lie in a frozen file.
+	for _, v := range mm.vmas {
+		if v.mem != nil && frozen[v.mem] && v.flags&(vmaDontFork|vmaWipeOnFork) != 0 {
+			v.cow = true
+			mm.as.Protect(v.Range, v.hostProt())
+		}
+	}
+	if frozen[mm.own] {
+		mm.setOwn(nil)
+		mm.next = topOffset
+	}
+	mm.as.Flush()
+	return nil
+}
