@@ -10,7 +10,6 @@ import (
 	"glovebox/abi/linux"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/mm"
-	"glovebox/sentry/platform"
 )
 
 // An Opener opens an interpreter for execution: the path was found, and is a
@@ -20,36 +19,15 @@ type Opener interface {
 	OpenExec(path string) (mm.FileRef, error)
 }
 
-// Memory is an address space to load into.
+// Memory is an address space to load into; *mm.MM is one.
 type Memory interface {
 	guest.Memory
-	// Mmap is mmap(2) and returns where it mapped.
-	Mmap(o MapOpts) (guest.Addr, error)
-	// MapStack maps a stack that may grow to limit bytes and returns it.
-	MapStack(limit uint64, prot platform.Prot) (guest.Range, error)
-	// SetBrkStart says where the heap starts.
+	Mmap(o mm.MapOpts) (guest.Addr, error)
+	Munmap(a guest.Addr, length uint64) error
+	// MapStack maps a stack that may grow to limit bytes.
+	MapStack(limit uint64, exec bool) (guest.Range, error)
 	SetBrkStart(a guest.Addr)
-	// SetLayout says what /proc shows of the program.
-	SetLayout(l *Layout)
-}
-
-// MapOpts are the arguments of a mapping.
-type MapOpts struct {
-	Addr   guest.Addr
-	Length uint64
-	Prot   platform.Prot
-	Flags  uint32 // MAP_*
-	File   mm.FileRef
-	Offset uint64
-}
-
-// Layout is where the parts of a program lie (struct mm_struct).
-type Layout struct {
-	StartCode, EndCode, StartData, EndData guest.Addr
-	StartStack                             guest.Addr
-	ArgStart, ArgEnd, EnvStart, EnvEnd     guest.Addr
-	Auxv                                   []byte
-	Exe                                    mm.FileRef
+	SetLayout(l mm.Layout)
 }
 
 // A Program is an ELF file with the strings that it starts with.
