@@ -45,9 +45,10 @@ type futexWaiter struct {
 	prev, next *futexWaiter
 }
 
-func (ft *futexTable) bucket(k FutexKey) *futexBucket { return &ft.buckets[k.hash()] }
+func (ft *futexTable) bucket(k FutexKey) *futexBucket { return &ft.buckets[hashKey(k)] }
 
-func (k FutexKey) hash() uint64 {
+// hashKey spreads keys over the buckets.
+func hashKey(k FutexKey) uint64 {
 	h := k.Obj*0x9e3779b97f4a7c15 ^ bits.RotateLeft64(k.Off>>2*0xff51afd7ed558ccd, 31)
 	h ^= h >> 29
 	return h % futexBuckets
@@ -238,7 +239,7 @@ func (t *Task) FutexRequeue(a, to guest.Addr, wake, move int, cmp *uint32, s Fut
 	ft.requeue.Lock()
 	defer ft.requeue.Unlock()
 	from, dest := ft.bucket(ka), ft.bucket(kb)
-	defer lock.Pair(&from.mu, ka.hash(), &dest.mu, kb.hash())()
+	defer lock.Pair(&from.mu, hashKey(ka), &dest.mu, hashKey(kb))()
 	if cmp != nil {
 		v, err := t.mem.Load32(a)
 		if err != nil {
@@ -278,7 +279,7 @@ func (t *Task) FutexWakeOp(a, b guest.Addr, wakeA, wakeB int, op uint32, s Futex
 	defer rb()
 	ft := &t.k.futexes
 	ba, bb := ft.bucket(ka), ft.bucket(kb)
-	defer lock.Pair(&ba.mu, ka.hash(), &bb.mu, kb.hash())()
+	defer lock.Pair(&ba.mu, hashKey(ka), &bb.mu, hashKey(kb))()
 	hit, err := t.futexApply(b, op)
 	if err != nil {
 		return 0, err
