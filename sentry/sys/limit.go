@@ -5,6 +5,7 @@ import (
 	"glovebox/abi/sysno"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/kernel"
+	"glovebox/sentry/mm"
 )
 
 // limits is the calls of getrlimit(2) and getrusage(2).
@@ -35,8 +36,31 @@ func setrlimit(t *kernel.Task, resource Uint, from Addr) (uintptr, error) {
 	if resource >= linux.RLIM_NLIMITS {
 		return 0, linux.EINVAL
 	}
-	_, err := t.Group().Limits().Set(int(resource), v, t.Creds())
+	_, err := setLimit(t, t, resource, v)
 	return 0, err
+}
+
+// setLimit changes a limit of of's process, and tells its address space.
+func setLimit(t, of *kernel.Task, resource Uint, v linux.Rlimit) (old linux.Rlimit, err error) {
+	l := of.Group().Limits()
+	if old, err = l.Set(int(resource), v, t.Creds()); err != nil {
+		return old, err
+	}
+	switch resource {
+	case linux.RLIMIT_AS, linux.RLIMIT_DATA, linux.RLIMIT_STACK:
+		if m := of.SharedMem(); m != nil {
+			m.SetLimits(memoryLimits(l))
+			m.DecUsers()
+		}
+	}
+	return old, nil
+}
+
+// memoryLimits returns the limits that an address space keeps to.
+func memoryLimits(l *kernel.Limits) mm.Limits {
+	return mm.Limits{
+		AS: l.Cur(linux.RLIMIT_AS), Data: l.Cur(linux.RLIMIT_DATA), Stack: l.Cur(linux.RLIMIT_STACK),
+	}
 }
 
 // prlimit64 is prlimit(2).
@@ -56,11 +80,10 @@ func prlimit64(t *kernel.Task, pid PID, resource Uint, from, to Addr) (uintptr, 
 	case resource >= linux.RLIM_NLIMITS:
 		return 0, linux.EINVAL
 	}
-	l := of.Group().Limits()
-	was := l.Get(int(resource))
+	was := of.Group().Limits().Get(int(resource))
 	if from != 0 {
 		var err error
-		if was, err = l.Set(int(resource), v, t.Creds()); err != nil {
+		if was, err = setLimit(t, of, resource, v); err != nil {
 			return 0, err
 		}
 	}

@@ -57,7 +57,6 @@ var refused = family{
 
 	sysno.Bpf:                   refuse(linux.EPERM, "there is no kernel to program"),
 	sysno.PerfEventOpen:         refuse(linux.ENOSYS, "the host's counters are not the guest's to read"),
-	sysno.Userfaultfd:           refuse(linux.ENOSYS, without),
 	sysno.IoUringSetup:          refuse(linux.ENOSYS, without),
 	sysno.IoUringEnter:          refuse(linux.ENOSYS, without),
 	sysno.IoUringRegister:       refuse(linux.ENOSYS, without),
@@ -66,7 +65,6 @@ var refused = family{
 	sysno.LandlockCreateRuleset: refuse(linux.EOPNOTSUPP, "as with Landlock disabled"),
 	sysno.LandlockAddRule:       refuse(linux.EOPNOTSUPP, "as with Landlock disabled"),
 	sysno.LandlockRestrictSelf:  refuse(linux.EOPNOTSUPP, "as with Landlock disabled"),
-	sysno.MemfdSecret:           refuse(linux.ENOSYS, without),
 	sysno.MapShadowStack:        refuse(linux.EOPNOTSUPP, "no shadow stacks"),
 	sysno.Ptrace:                refuse(linux.EPERM, "tasks cannot be traced yet"),
 }
