@@ -1,0 +1,281 @@
+package vfs
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/lock"
+)
+
+// A VFS is one mount namespace: a tree of mounts, and how devices and FIFOs
+// are opened.
+type VFS struct {
+	// Devices opens device nodes; set before the first task runs.
+	Devices map[Device]OpenDevice
+	// FIFO returns an end of the FIFO that inode is; set as Devices.
+	FIFO func(c *Ctx, inode Inode, flags uint32) (FileOps, error)
+
+	// rename guards the names and parents of all dentries.
+	rename lock.RWMutex[lock.Mounts]
+
+	mounts atomic.Pointer[mountTable]
+	// change serialises mount and unmount.
+	change lock.Mutex[lock.Mounts]
+	lastID int
+}
+
+// A Device is a device node's kind and number.
+type Device struct {
+	Kind         uint32 // S_IFCHR or S_IFBLK
+	Major, Minor uint32
+}
+
+// OpenDevice opens a device node at path.
+type OpenDevice func(c *Ctx, at Path, flags uint32) (FileOps, error)
+
+// MountFlags restrict what can be done through a mount.
+type MountFlags uint32
+
+// Flags of a mount.
+const (
+	ReadOnly MountFlags = 1 << iota
+	NoSuid
+	NoDev
+	NoExec
+	NoAtime
+)
+
+// A Mount is a file system's place in the tree (struct mount).
+type Mount struct {
+	ID      int
+	Flags   MountFlags
+	Source  string // what /proc/mounts shows
+	Options string // the file system's own, as mountinfo shows them
+
+	sb     *super
+	root   *Dentry
+	parent *Mount // nil for the root of all
+	at     *Dentry
+}
+
+// FileSystem returns what is mounted.
+func (m *Mount) FileSystem() FileSystem { return m.sb.fs }
+
+type mountKey struct {
+	m *Mount
+	d *Dentry
+}
+
+// A mountTable is immutable.
+type mountTable struct {
+	at   map[mountKey]*Mount
+	list []*Mount
+}
+
+// A Path is a file's place: a dentry, seen through a mount.
+type Path struct {
+	Mount  *Mount
+	Dentry *Dentry
+}
+
+// Inode returns the file at p.
+func (p Path) Inode() Inode { return p.Dentry.inode }
+
+// IsZero reports whether p is no path at all.
+func (p Path) IsZero() bool { return p.Dentry == nil }
+
+// Deleted reports whether the file at p was unlinked.
+func (p Path) Deleted() bool { return p.Dentry.gone.Load() }
+
+// NewVFS returns a tree whose root is fs.
+func NewVFS(fs FileSystem, source string, flags MountFlags) *VFS {
+	v := &VFS{lastID: 1}
+	sb := &super{fs: fs}
+	m := &Mount{ID: 1, Flags: flags, Source: source, sb: sb, root: newRoot(sb)}
+	v.mounts.Store(&mountTable{at: map[mountKey]*Mount{}, list: []*Mount{m}})
+	return v
+}
+
+// Root returns the root of the tree.
+func (v *VFS) Root() Path {
+	m := v.mounts.Load().list[0]
+	return Path{m, m.root}
+}
+
+// MountAt mounts fs on at.
+func (v *VFS) MountAt(fs FileSystem, at Path, source, options string, flags MountFlags) (*Mount, error) {
+	sb := &super{fs: fs}
+	return v.attach(&Mount{Flags: flags, Source: source, Options: options, sb: sb, root: newRoot(sb)}, at)
+}
+
+// Bind mounts what is at from on at (MS_BIND).
+func (v *VFS) Bind(from, at Path, flags MountFlags) (*Mount, error) {
+	return v.attach(&Mount{
+		Flags: flags | from.Mount.Flags, Source: from.Mount.Source, Options: from.Mount.Options,
+		sb: from.Mount.sb, root: from.Dentry,
+	}, at)
+}
+
+func (v *VFS) attach(m *Mount, at Path) (*Mount, error) {
+	if (m.root.inode.Kind() == linux.S_IFDIR) != at.Dentry.isDir() {
+		return nil, linux.ENOTDIR
+	}
+	v.change.Lock()
+	defer v.change.Unlock()
+	v.lastID++
+	m.ID, m.parent, m.at = v.lastID, at.Mount, at.Dentry
+	old := v.mounts.Load()
+	t := &mountTable{at: map[mountKey]*Mount{}, list: append(slices.Clone(old.list), m)}
+	for k, o := range old.at {
+		t.at[k] = o
+	}
+	t.at[mountKey{m.parent, m.at}] = m
+	v.mounts.Store(t)
+	m.at.mounts.Add(1)
+	return m, nil
+}
+
+// Unmount takes away the mount whose root is p.
+func (v *VFS) Unmount(p Path) error {
+	v.change.Lock()
+	defer v.change.Unlock()
+	m := p.Mount
+	if p.Dentry != m.root || m.parent == nil {
+		return linux.EINVAL
+	}
+	old := v.mounts.Load()
+	t := &mountTable{at: map[mountKey]*Mount{}}
+	for k, o := range old.at {
+		if k.m == m {
+			return linux.EBUSY
+		}
+		if o != m {
+			t.at[k] = o
+		}
+	}
+	shared := false
+	for _, o := range old.list {
+		if o != m {
+			t.list = append(t.list, o)
+			shared = shared || o.sb == m.sb
+		}
+	}
+	v.mounts.Store(t)
+	m.at.mounts.Add(-1)
+	if !shared {
+		m.sb.fs.Release()
+	}
+	return nil
+}
+
+// Mounts returns all mounts, in the order in which they were made.
+func (v *VFS) Mounts() []*Mount { return v.mounts.Load().list }
+
+// MountPoint returns where m is mounted, as seen from root; ok is false if that
+// is not below root.
+func (v *VFS) MountPoint(m *Mount, root Path) (path string, ok bool) {
+	return v.pathFrom(root, Path{m, m.root})
+}
+
+// Parent returns the mount that m is mounted on, itself for the first.
+func (m *Mount) Parent() *Mount {
+	if m.parent == nil {
+		return m
+	}
+	return m.parent
+}
+
+// RootName is what of the file system m shows: "/", or a bind mount's part.
+func (v *VFS) RootName(m *Mount) string {
+	v.rename.RLock()
+	defer v.rename.RUnlock()
+	s := ""
+	for d := m.root; d.parent != nil; d = d.parent {
+		s = "/" + d.name + s
+	}
+	if s == "" {
+		return "/"
+	}
+	return s
+}
+
+// down returns what is mounted on p, and on that, if anything is.
+func (v *VFS) down(p Path) Path {
+	for p.Dentry.mounts.Load() > 0 {
+		m := v.mounts.Load().at[mountKey{p.Mount, p.Dentry}]
+		if m == nil {
+			break
+		}
+		p = Path{m, m.root}
+	}
+	return p
+}
+
+// up returns the directory above p, which is not above root.
+func (v *VFS) up(root, p Path) Path {
+	for p != root && p.Dentry == p.Mount.root {
+		if p.Mount.parent == nil {
+			return p
+		}
+		p = Path{p.Mount.parent, p.Mount.at}
+	}
+	if p == root {
+		return p
+	}
+	v.rename.RLock()
+	d := p.Dentry.parent
+	v.rename.RUnlock()
+	if d == nil {
+		return p
+	}
+	return v.down(Path{p.Mount, d})
+}
+
+// PathName is d_path: p as seen from root, with " (deleted)" behind a file that
+// has no name any more, and "(unreachable)" before one that is outside.
+func (v *VFS) PathName(root, p Path) string {
+	if p.IsZero() {
+		return ""
+	}
+	s, ok := v.pathFrom(root, p)
+	if !ok {
+		s = "(unreachable)" + s
+	}
+	if p.Deleted() {
+		s += " (deleted)"
+	}
+	return s
+}
+
+func (v *VFS) pathFrom(root, p Path) (string, bool) {
+	v.rename.RLock()
+	defer v.rename.RUnlock()
+	var names []string
+	size, ok := 0, true
+	for p != root {
+		if p.Dentry == p.Mount.root {
+			if p.Mount.parent == nil {
+				ok = false
+				break
+			}
+			p = Path{p.Mount.parent, p.Mount.at}
+			continue
+		}
+		if p.Dentry.parent == nil {
+			ok = false
+			break
+		}
+		names = append(names, p.Dentry.name)
+		size += len(p.Dentry.name) + 1
+		p.Dentry = p.Dentry.parent
+	}
+	if len(names) == 0 {
+		return "/", ok
+	}
+	b := make([]byte, 0, size)
+	for _, n := range slices.Backward(names) {
+		b = append(append(b, '/'), n...)
+	}
+	return string(b), ok
+}
