@@ -46,7 +46,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, k: &Kernel{CPUs: 2}}
-	w.k.Platform = w
+	w.k.Host = &mm.Host{Platform: w, ReadOnly: reopen}
 	w.k.Syscall = w.syscall
 	return w
 }
@@ -72,7 +72,7 @@ func (w *world) action(flags uint64, h handler) *linux.Sigaction {
 // run starts p as the init of a namespace and waits until all is over.
 func (w *world) run(p program) int32 {
 	w.t.Helper()
-	m, err := mm.New(&mm.Host{Platform: w, ReadOnly: reopen})
+	m, err := mm.New(w.k.Host)
 	if err != nil {
 		w.t.Fatal(err)
 	}

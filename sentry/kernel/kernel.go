@@ -7,13 +7,14 @@ import (
 
 	"glovebox/sentry/arch"
 	"glovebox/sentry/lock"
-	"glovebox/sentry/platform"
+	"glovebox/sentry/mm"
 )
 
 // A Kernel is one Sentry: every task of every container in it. Its exported
 // fields are set before the first task runs.
 type Kernel struct {
-	Platform platform.Platform
+	// Host is what address spaces are made of.
+	Host *mm.Host
 	// Syscall serves the call that stopped t; sys.Dispatch.
 	Syscall func(t *Task)
 	// Strace gets a line a call when not nil.
@@ -22,6 +23,8 @@ type Kernel struct {
 	Logf func(format string, args ...any)
 	// FPSize is the size of a thread's extended state in a signal frame.
 	FPSize int
+	// HWCap and HWCap2 are AT_HWCAP and AT_HWCAP2 (getauxval(3)).
+	HWCap, HWCap2 uint64
 	// CPUs is how many processors guests see.
 	CPUs int
 	// TotalMemory and FreeMemory are what sysinfo(2) says, in bytes.
