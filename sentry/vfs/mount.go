@@ -53,6 +53,7 @@ type Mount struct {
 	Source  string // what /proc/mounts shows
 	Options string // the file system's own, as mountinfo shows them
 
+	vfs    *VFS
 	sb     *super
 	root   *Dentry
 	parent *Mount // nil for the root of all
@@ -92,7 +93,7 @@ func (p Path) Deleted() bool { return p.Dentry.gone.Load() }
 func NewVFS(fs FileSystem, source string, flags MountFlags) *VFS {
 	v := &VFS{lastID: 1}
 	sb := &super{fs: fs}
-	m := &Mount{ID: 1, Flags: flags, Source: source, sb: sb, root: newRoot(sb)}
+	m := &Mount{ID: 1, Flags: flags, Source: source, vfs: v, sb: sb, root: newRoot(sb)}
 	v.mounts.Store(&mountTable{at: map[mountKey]*Mount{}, list: []*Mount{m}})
 	return v
 }
@@ -124,7 +125,7 @@ func (v *VFS) attach(m *Mount, at Path) (*Mount, error) {
 	v.change.Lock()
 	defer v.change.Unlock()
 	v.lastID++
-	m.ID, m.parent, m.at = v.lastID, at.Mount, at.Dentry
+	m.ID, m.vfs, m.parent, m.at = v.lastID, v, at.Mount, at.Dentry
 	old := v.mounts.Load()
 	t := &mountTable{at: map[mountKey]*Mount{}, list: append(slices.Clone(old.list), m)}
 	for k, o := range old.at {
@@ -278,4 +279,10 @@ func (v *VFS) pathFrom(root, p Path) (string, bool) {
 		b = append(append(b, '/'), n...)
 	}
 	return string(b), ok
+}
+
+// absolute returns p as seen from the root of all.
+func absolute(p Path) string {
+	v := p.Mount.vfs
+	return v.PathName(v.Root(), p)
 }

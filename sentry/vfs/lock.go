@@ -1,0 +1,177 @@
+package vfs
+
+import (
+	"sync"
+
+	"glovebox/abi/linux"
+	"glovebox/lib/wait"
+)
+
+// A LockOwner is who holds a lock: an *FDTable for POSIX record locks, a *File
+// for open-file-description locks and flock(2).
+type LockOwner any
+
+// A Lock is a record lock (fcntl_locking(2)). End is exclusive.
+type Lock struct {
+	Owner      LockOwner
+	PID        int32
+	Write      bool
+	Start, End int64
+}
+
+// Locks are the locks on one inode. Whoever waits listens on Queue.
+type Locks struct {
+	Queue wait.Queue
+
+	mu     sync.Mutex // a leaf
+	record []Lock     // guarded by mu
+	flocks []Lock     // guarded by mu; of whole files
+}
+
+// A Locker is an inode that can be locked: it embeds a Locks.
+type Locker interface{ FileLocks() *Locks }
+
+// FileLocks implements Locker for inodes that embed Locks.
+func (l *Locks) FileLocks() *Locks { return l }
+
+// locksOf returns the locks on f's inode; nil if it cannot be locked.
+func locksOf(f *File) *Locks {
+	if f.path.IsZero() {
+		return nil
+	}
+	if l, ok := f.path.Inode().(Locker); ok {
+		return l.FileLocks()
+	}
+	return nil
+}
+
+// FileLocks returns the locks on f's inode: ENOLCK if it cannot be locked.
+func (f *File) FileLocks() (*Locks, error) {
+	if l := locksOf(f); l != nil {
+		return l, nil
+	}
+	return nil, linux.ENOLCK
+}
+
+// conflicts reports whether a and b cannot both be held.
+func (a *Lock) conflicts(b *Lock) bool {
+	return a.Owner != b.Owner && (a.Write || b.Write) && a.Start < b.End && b.Start < a.End
+}
+
+// Test returns a lock that keeps want from being granted (F_GETLK).
+func (l *Locks) Test(want Lock) (holder Lock, blocked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range l.record {
+		if h.conflicts(&want) {
+			return h, true
+		}
+	}
+	return Lock{}, false
+}
+
+// Set grants want, or says EAGAIN (F_SETLK).
+func (l *Locks) Set(f *File, want Lock) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.record {
+		if l.record[i].conflicts(&want) {
+			return linux.EAGAIN
+		}
+	}
+	l.cutLocked(&want)
+	l.record = append(l.record, want)
+	f.locked.Store(true)
+	l.Queue.Notify(wait.All)
+	return nil
+}
+
+// Unset takes the owner's locks off a range (F_UNLCK).
+func (l *Locks) Unset(r Lock) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cutLocked(&r)
+	l.Queue.Notify(wait.All)
+}
+
+// cutLocked takes r's range out of its owner's locks.
+func (l *Locks) cutLocked(r *Lock) {
+	var kept []Lock
+	for _, h := range l.record {
+		if h.Owner != r.Owner || h.End <= r.Start || r.End <= h.Start {
+			kept = append(kept, h)
+			continue
+		}
+		if h.Start < r.Start {
+			left := h
+			left.End = r.Start
+			kept = append(kept, left)
+		}
+		if r.End < h.End {
+			right := h
+			right.Start = r.End
+			kept = append(kept, right)
+		}
+	}
+	l.record = kept
+}
+
+// Flock is flock(2) by f: EAGAIN if it must wait.
+func (l *Locks) Flock(f *File, write bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := -1
+	for i, h := range l.flocks {
+		if h.Owner == LockOwner(f) {
+			at = i
+		} else if h.Write || write {
+			return linux.EAGAIN
+		}
+	}
+	if at < 0 {
+		l.flocks = append(l.flocks, Lock{Owner: f})
+		at = len(l.flocks) - 1
+	}
+	l.flocks[at].Write = write
+	f.locked.Store(true)
+	l.Queue.Notify(wait.All)
+	return nil
+}
+
+// Funlock is flock(2)'s LOCK_UN.
+func (l *Locks) Funlock(f *File) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flocks = without(l.flocks, f)
+	l.Queue.Notify(wait.All)
+}
+
+// dropFile takes away what was locked through f.
+func (l *Locks) dropFile(f *File) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flocks = without(l.flocks, f)
+	l.record = without(l.record, f)
+	l.Queue.Notify(wait.All)
+}
+
+// dropOwner takes away a process's record locks, as any close does.
+func (l *Locks) dropOwner(t *FDTable) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.record); n > 0 {
+		if l.record = without(l.record, t); len(l.record) < n {
+			l.Queue.Notify(wait.All)
+		}
+	}
+}
+
+func without(list []Lock, owner LockOwner) []Lock {
+	var kept []Lock
+	for _, h := range list {
+		if h.Owner != owner {
+			kept = append(kept, h)
+		}
+	}
+	return kept
+}
