@@ -39,6 +39,9 @@ func (b *Base) Common() *Base { return b }
 // On reports whether the option SO_name, one that is on or off, is on.
 func (b *Base) On(name int) bool { return b.flags.Load()&(1<<name) != 0 }
 
+// Inherit sets the option SO_name, one that is on or off, as it is in from.
+func (b *Base) Inherit(from *Base, name int) { b.set(name, from.On(name)) }
+
 // Linger returns SO_LINGER.
 func (b *Base) Linger() linux.Linger {
 	v := b.linger.Load()

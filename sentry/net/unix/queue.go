@@ -1,0 +1,117 @@
+package unix
+
+import (
+	"glovebox/abi/linux"
+	"glovebox/lib/ring"
+	"glovebox/sentry/guest"
+	"glovebox/sentry/vfs"
+)
+
+// A queue is what a socket has received. The bytes lie in one ring; pieces say
+// where messages end and what came with them. Its socket's mu guards it.
+type queue struct {
+	bytes  ring.Bytes
+	pieces []piece // what is queued
+	store  []piece // the same, with what was taken before it
+	// cost is what the pieces are charged with against the sender's SO_SNDBUF.
+	cost int
+	// scratch of a transfer, so that one allocates nothing.
+	at      int // where out reads next
+	in, out func([]byte) (int, error)
+}
+
+// A piece is a message, or, on a stream, consecutive bytes of one sender.
+type piece struct {
+	n     int
+	cred  linux.Ucred
+	from  *addr       // the sender's; nil if it is not bound
+	files []*vfs.File // with a reference each
+	user  uint32      // whom files are counted for
+}
+
+const (
+	// pieceCost is what a piece costs beside its bytes (SKB_TRUESIZE(0)).
+	pieceCost = 576
+	// keepRing is the memory that an empty queue may keep.
+	keepRing = 64 << 10
+)
+
+// put appends up to n bytes of b as p, or to the last piece where whole
+// messages do not matter and nothing tells them apart. A message is put whole
+// or, if b cannot be read, not at all.
+func (q *queue) put(b *guest.Buf, n int, p piece, kind kind) (int, error) {
+	if q.in == nil {
+		q.in = func(w []byte) (int, error) { return q.bytes.Append(w), nil }
+		q.out = func(w []byte) (int, error) {
+			m := q.bytes.CopyAt(w, q.at)
+			q.at += m
+			return m, nil
+		}
+	}
+	q.bytes.Reserve(n)
+	m, err := b.Move(guest.Load, n, q.in)
+	if m < n && (kind == message || m == 0) {
+		q.bytes.Unappend(m)
+		if err == nil {
+			err = linux.EFAULT
+		}
+		return 0, err
+	}
+	if k := len(q.pieces) - 1; kind == bytes && k >= 0 && p.files == nil &&
+		q.pieces[k].files == nil && q.pieces[k].cred == p.cred && q.pieces[k].from == p.from {
+		q.pieces[k].n += m
+		q.cost += m
+		return m, nil
+	}
+	p.n = m
+	q.push(p)
+	q.cost += m + pieceCost
+	return m, nil
+}
+
+// get copies up to n bytes into b, beginning off bytes into the queue.
+func (q *queue) get(b *guest.Buf, off, n int) (int, error) {
+	q.at = off
+	return b.Move(guest.Store, n, q.out)
+}
+
+// take drops n bytes of the first piece.
+func (q *queue) take(n int) {
+	q.bytes.Drop(n)
+	q.pieces[0].n -= n
+	q.cost -= n
+}
+
+// push appends p, reusing the place of what was taken.
+func (q *queue) push(p piece) {
+	if len(q.store) == cap(q.store) && len(q.pieces) <= len(q.store)/2 {
+		n := copy(q.store, q.pieces)
+		clear(q.store[n:])
+		q.store = q.store[:n]
+	}
+	q.store = append(q.store, p)
+	q.pieces = q.store[len(q.store)-len(q.pieces)-1:]
+}
+
+// pop drops the first piece with what is left of it. Its files are the
+// caller's.
+func (q *queue) pop() (files []*vfs.File) {
+	p := &q.pieces[0]
+	q.bytes.Drop(p.n)
+	q.cost -= p.n + pieceCost
+	files = p.files
+	*p = piece{}
+	if q.pieces = q.pieces[1:]; len(q.pieces) == 0 {
+		q.store = q.store[:0]
+		q.bytes.Shrink(keepRing)
+	}
+	return files
+}
+
+// kind is what a socket's transfers are made of.
+type kind uint8
+
+const (
+	bytes   kind = iota // SOCK_STREAM
+	message             // SOCK_DGRAM, SOCK_SEQPACKET
+)
