@@ -4,32 +4,13 @@ import (
 	"sync"
 
 	"glovebox/abi/linux"
+	"glovebox/sentry/vfs"
 )
-
-// An FDTable is a task's descriptors, counted by the tasks that share it.
-type FDTable interface {
-	Inc()
-	// Dec drops a reference; the last closes every descriptor.
-	Dec()
-	// Fork returns a copy with one reference.
-	Fork() FDTable
-	// CloseOnExec closes what is marked O_CLOEXEC.
-	CloseOnExec()
-	// Shared reports whether others hold references.
-	Shared() bool
-}
-
-// An FSContext is a task's root, working directory and umask, counted alike.
-type FSContext interface {
-	Inc()
-	Dec()
-	Fork() FSContext
-}
 
 // Files is what a task can name files by.
 type Files struct {
-	FDs FDTable
-	FS  FSContext
+	FDs *vfs.FDTable
+	FS  *vfs.FSContext
 }
 
 // files holds a task's Files. The task's goroutine writes them under mu, a
@@ -46,14 +27,14 @@ func (f *files) clone(flags uint64) Files {
 		if flags&linux.CLONE_FILES != 0 {
 			v.FDs.Inc()
 		} else {
-			v.FDs = v.FDs.Fork()
+			v.FDs = v.FDs.Copy()
 		}
 	}
 	if v.FS != nil {
 		if flags&linux.CLONE_FS != 0 {
 			v.FS.Inc()
 		} else {
-			v.FS = v.FS.Fork()
+			v.FS = v.FS.Copy()
 		}
 	}
 	return v
@@ -92,7 +73,7 @@ func (t *Task) SharedFiles() Files {
 // UnshareFiles gives t descriptors of its own (unshare(2), exec).
 func (t *Task) UnshareFiles() {
 	if v := t.files.v; v.FDs != nil && v.FDs.Shared() {
-		v.FDs = v.FDs.Fork()
+		v.FDs = v.FDs.Copy()
 		t.files.set(v)
 	}
 }
@@ -100,7 +81,7 @@ func (t *Task) UnshareFiles() {
 // UnshareFS gives t paths of its own.
 func (t *Task) UnshareFS() {
 	if v := t.files.v; v.FS != nil {
-		v.FS = v.FS.Fork()
+		v.FS = v.FS.Copy()
 		t.files.set(v)
 	}
 }
