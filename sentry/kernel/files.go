@@ -11,6 +11,7 @@ import (
 type Files struct {
 	FDs *vfs.FDTable
 	FS  *vfs.FSContext
+	VFS *vfs.VFS // the mount namespace; immutable
 }
 
 // files holds a task's Files. The task's goroutine writes them under mu, a

@@ -3,31 +3,25 @@ package sys
 import (
 	"glovebox/abi/linux"
 	"glovebox/sentry/kernel"
+	"glovebox/sentry/net/socket"
 	"glovebox/sentry/vfs"
 )
 
-// fdTable and fsContext make the tables of package vfs those of a task.
-type (
-	fdTable   struct{ *vfs.FDTable }
-	fsContext struct{ *vfs.FSContext }
-)
-
-// Fork implements kernel.FDTable.
-func (x fdTable) Fork() kernel.FDTable { return fdTable{x.Copy()} }
-
-// Fork implements kernel.FSContext.
-func (x fsContext) Fork() kernel.FSContext { return fsContext{x.Copy()} }
-
-// Files returns what a task names files by, made of a reference to each.
-func Files(fds *vfs.FDTable, fs *vfs.FSContext) kernel.Files {
-	return kernel.Files{FDs: fdTable{fds}, FS: fsContext{fs}}
+// Namespaces are what the tasks of a container name things in, beside their
+// ids.
+type Namespaces struct {
+	Mounts  *vfs.VFS
+	Sockets socket.Families
 }
 
 // fdsOf returns t's descriptors. Task goroutine only.
-func fdsOf(t *kernel.Task) *vfs.FDTable { return t.Files().FDs.(fdTable).FDTable }
+func fdsOf(t *kernel.Task) *vfs.FDTable { return t.Files().FDs }
 
 // fsOf returns t's paths. Task goroutine only.
-func fsOf(t *kernel.Task) *vfs.FSContext { return t.Files().FS.(fsContext).FSContext }
+func fsOf(t *kernel.Task) *vfs.FSContext { return t.Files().FS }
+
+// vfsOf returns the mounts that t sees. Task goroutine only.
+func vfsOf(t *kernel.Task) *vfs.VFS { return t.Files().VFS }
 
 // getFile returns the open file at fd with a reference: EBADF if there is none
 // or if it was opened with O_PATH.
@@ -93,6 +87,55 @@ func ioCtx(t *kernel.Task) *vfs.Ctx {
 // vfsCtx is ioCtx for a call that takes paths.
 func vfsCtx(t *kernel.Task) *vfs.Ctx {
 	c := ioCtx(t)
-	c.Root, c.Cwd, c.Umask = fsOf(t).Get()
+	fs := fsOf(t)
+	c.VFS = fs.ns.Mounts
+	c.Root, c.Cwd, c.Umask = fs.Get()
 	return c
+}
+
+// startOf returns where the path at a, relative to dfd, starts, and the path
+// itself (getname, set_nameidata).
+func startOf(t *kernel.Task, c *vfs.Ctx, dfd FD, a Path) (vfs.Path, string, error) {
+	path, err := copyInPath(t, a)
+	if err != nil {
+		return vfs.Path{}, "", err
+	}
+	start, err := dirOf(t, c, dfd, path)
+	return start, path, err
+}
+
+// dirOf returns where path starts: at dfd if it is relative.
+func dirOf(t *kernel.Task, c *vfs.Ctx, dfd FD, path string) (vfs.Path, error) {
+	if dfd == linux.AT_FDCWD || path != "" && path[0] == '/' {
+		return c.Cwd, nil
+	}
+	f, err := getAnyFile(t, dfd)
+	if err != nil {
+		return vfs.Path{}, err
+	}
+	defer f.Dec()
+	p := f.Path()
+	if p.IsZero() || path != "" && p.Inode().Kind() != linux.S_IFDIR {
+		return vfs.Path{}, linux.ENOTDIR
+	}
+	return p, nil
+}
+
+// copyInPath reads a path (getname).
+func copyInPath(t *kernel.Task, a Path) (string, error) {
+	s, err := copyInString(t.Mem(), a.Guest(), linux.PATH_MAX)
+	if err != nil {
+		return "", err
+	}
+	return s, nil
+}
+
+// walk returns the file that the path at a, relative to dfd, names. With
+// vfs.AllowEmpty "" is dfd itself, whatever kind of file it is.
+func walk(t *kernel.Task, c *vfs.Ctx, dfd FD, a Path, how vfs.WalkFlags) (vfs.Path, error) {
+	start, path, err := startOf(t, c, dfd, a)
+	if err != nil {
+		return vfs.Path{}, err
+	}
+	return c.VFS.Walk(c, start, path, how)
 }
