@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"glovebox/abi/linux"
+	"glovebox/sentry/net/socket"
 	"glovebox/sentry/vfs"
 )
 
@@ -12,6 +13,8 @@ type Files struct {
 	FDs *vfs.FDTable
 	FS  *vfs.FSContext
 	VFS *vfs.VFS // the mount namespace; immutable
+	// Sockets is the network namespace: socket families by AF_*; immutable.
+	Sockets socket.Families
 }
 
 // files holds a task's Files. The task's goroutine writes them under mu, a

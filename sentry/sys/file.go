@@ -3,16 +3,8 @@ package sys
 import (
 	"glovebox/abi/linux"
 	"glovebox/sentry/kernel"
-	"glovebox/sentry/net/socket"
 	"glovebox/sentry/vfs"
 )
-
-// Namespaces are what the tasks of a container name things in, beside their
-// ids.
-type Namespaces struct {
-	Mounts  *vfs.VFS
-	Sockets socket.Families
-}
 
 // fdsOf returns t's descriptors. Task goroutine only.
 func fdsOf(t *kernel.Task) *vfs.FDTable { return t.Files().FDs }
@@ -87,9 +79,8 @@ func ioCtx(t *kernel.Task) *vfs.Ctx {
 // vfsCtx is ioCtx for a call that takes paths.
 func vfsCtx(t *kernel.Task) *vfs.Ctx {
 	c := ioCtx(t)
-	fs := fsOf(t)
-	c.VFS = fs.ns.Mounts
-	c.Root, c.Cwd, c.Umask = fs.Get()
+	c.VFS = t.Files().VFS
+	c.Root, c.Cwd, c.Umask = fsOf(t).Get()
 	return c
 }
 

@@ -11,6 +11,8 @@ import (
 // of one call.
 type Ctx struct {
 	Creds *auth.Creds
+	// VFS is the mount namespace that paths are looked up in.
+	VFS *VFS
 	// Root and Cwd are where absolute and relative paths start.
 	Root, Cwd Path
 	// Umask is applied to new files.

@@ -23,11 +23,11 @@ func (s *Socket) Bind(c *vfs.Ctx, raw []byte) error {
 	s.binding = true
 	s.mu.Unlock()
 	var a *addr
-	var b bound
+	var inode vfs.Inode
 	if path != "" {
-		if b, err = create(c, path); err == nil {
+		if inode, err = create(c, path); err == nil {
 			a = pathAddr(path)
-			s.ns.bindInode(s, b.inode)
+			s.ns.bindInode(s, inode)
 		}
 	} else {
 		a, err = s.ns.bindAbstract(s, abstract)
@@ -35,7 +35,7 @@ func (s *Socket) Bind(c *vfs.Ctx, raw []byte) error {
 	s.mu.Lock()
 	s.binding = false
 	if err == nil {
-		s.addr, s.inode, s.unhold = a, b.inode, b.release
+		s.addr, s.inode = a, inode
 	}
 	s.mu.Unlock()
 	return err

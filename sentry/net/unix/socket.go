@@ -27,7 +27,6 @@ type Socket struct {
 	binding  bool        // a bind(2) is under way; guarded by mu
 	addr     *addr       // nil until bound; guarded by mu
 	inode    vfs.Inode   // what bind(2) made; guarded by mu
-	unhold   func()      // keeps inode the same file until closed; guarded by mu
 	peer     *Socket     // guarded by mu
 	peerCred linux.Ucred // SO_PEERCRED; guarded by mu
 	relay    *wait.Entry // on the peer's room; guarded by mu
@@ -208,21 +207,18 @@ func (s *Socket) Release() { s.close(0) }
 func (s *Socket) close(why linux.Errno) {
 	s.mu.Lock()
 	s.dead, s.shutdown, s.state = true, noneLeft, idle
-	peer, waiting, a, inode, unhold := s.peer, s.waiting, s.addr, s.inode, s.unhold
+	peer, waiting, a, inode := s.peer, s.waiting, s.addr, s.inode
 	s.untieLocked()
 	if len(s.received.pieces) > 0 {
 		why = linux.ECONNRESET
 	}
-	s.waiting, s.inode, s.unhold = nil, nil, nil
+	s.waiting, s.inode = nil, nil
 	files := s.emptyOutLocked()
 	s.mu.Unlock()
 	s.ns.drop(files)
 
 	if a != nil {
 		s.ns.unbind(s, a, inode)
-	}
-	if unhold != nil {
-		unhold()
 	}
 	if peer != nil && s.Type != linux.SOCK_DGRAM {
 		peer.mu.Lock()

@@ -138,14 +138,13 @@ func (ns *Namespace) find(c *vfs.Ctx, raw []byte, typ int) (*Socket, error) {
 	var s *Socket
 	switch {
 	case path != "":
-		i, release, err := lookup(c, path)
+		i, err := lookup(c, path)
 		if err != nil {
 			return nil, err
 		}
 		ns.mu.Lock()
 		s = ns.inodes[i]
 		ns.mu.Unlock()
-		release()
 	case abstract != "":
 		ns.mu.Lock()
 		s = ns.abstract[abstract]
