@@ -1,0 +1,283 @@
+// Package hostfd is open files of the host that the Sentry was given at its
+// start: standard input, output and error, whatever they are.
+//
+// The file's description may be shared with processes of the host, so it is
+// used as it is: never made non-blocking, never sought. A goroutine that polls
+// stands in for the host's wake-ups while a guest waits.
+package hostfd
+
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/abi/linux"
+	"glovebox/lib/wait"
+	"glovebox/sentry/guest"
+	"glovebox/sentry/vfs"
+)
+
+// A File implements vfs.FileOps.
+type File struct {
+	fd   int
+	stat unix.Stat_t
+	// waits: reading and writing can block.
+	waits bool
+	queue wait.Queue
+	stop  int // an eventfd that ends the polling goroutine
+
+	mu     sync.Mutex // a leaf
+	armed  bool       // guarded by mu; a goroutine polls
+	closed bool       // guarded by mu
+}
+
+// New returns the file of descriptor fd, which becomes the File's.
+func New(fd int) (*File, error) {
+	f := &File{fd: fd, stop: -1}
+	if err := unix.Fstat(fd, &f.stat); err != nil {
+		return nil, err
+	}
+	f.waits = f.stat.Mode&unix.S_IFMT != unix.S_IFREG
+	if f.waits {
+		var err error
+		if f.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// FD returns the descriptor.
+func (f *File) FD() int { return f.fd }
+
+// IsTerminal reports whether f is a terminal.
+func (f *File) IsTerminal() bool {
+	_, err := unix.IoctlGetTermios(f.fd, unix.TCGETS)
+	return err == nil
+}
+
+// Attr implements vfs.Attrer: the host's file, with an owner and numbers that
+// mean nothing inside.
+func (f *File) Attr(*vfs.Ctx) (vfs.Attr, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err != nil {
+		return vfs.Attr{}, errno(err)
+	}
+	return vfs.Attr{
+		Ino: st.Ino, Mode: st.Mode&unix.S_IFMT | 0o620, Nlink: 1, RDev: st.Rdev, Size: st.Size,
+		Blocks: uint64(st.Blocks), BlkSize: uint32(st.Blksize),
+		Atime: timespec(st.Atim), Mtime: timespec(st.Mtim), Ctime: timespec(st.Ctim),
+	}, nil
+}
+
+func timespec(t unix.Timespec) linux.Timespec { return linux.Timespec{Sec: t.Sec, Nsec: t.Nsec} }
+
+// poll returns which of events are true, waiting at most ms milliseconds.
+func (f *File) poll(events wait.Mask) wait.Mask {
+	p := []unix.PollFd{{Fd: int32(f.fd), Events: int16(events)}}
+	for {
+		_, err := unix.Poll(p, 0)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return wait.Err
+		}
+		return wait.Mask(uint16(p[0].Revents))
+	}
+}
+
+// Read implements vfs.FileOps.
+func (f *File) Read(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
+	if f.waits && f.poll(wait.In) == 0 {
+		f.arm(wait.In)
+		return 0, linux.EAGAIN
+	}
+	// One read: a second one could block.
+	buf := make([]byte, min(b.Len(), 64<<10))
+	n, err := f.retry(func() (int, error) { return unix.Read(f.fd, buf) })
+	if err != nil {
+		return 0, err
+	}
+	m, err := b.CopyOut(buf[:n])
+	return int64(m), err
+}
+
+// Write implements vfs.FileOps.
+func (f *File) Write(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
+	// A pipe that is ready takes PIPE_BUF bytes without blocking; other
+	// files block for no longer than the host's reader takes.
+	limit := 64 << 10
+	if f.stat.Mode&unix.S_IFMT == unix.S_IFIFO {
+		limit = 4096
+	}
+	buf := make([]byte, min(b.Len(), limit))
+	done := int64(0)
+	for b.Len() > 0 {
+		if f.waits && f.poll(wait.Out) == 0 {
+			f.arm(wait.Out)
+			return done, linux.EAGAIN
+		}
+		n, err := b.CopyIn(buf[:min(len(buf), b.Len())])
+		if n == 0 {
+			return done, err
+		}
+		m, err := f.retry(func() (int, error) { return unix.Write(f.fd, buf[:n]) })
+		done += int64(m)
+		if err != nil || m < n {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func (f *File) retry(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, errno(err)
+		default:
+			return n, nil
+		}
+	}
+}
+
+func errno(err error) error {
+	if e, ok := err.(unix.Errno); ok {
+		return linux.Errno(e)
+	}
+	return linux.EIO
+}
+
+// Ready implements vfs.FileOps.
+func (f *File) Ready() wait.Mask {
+	if !f.waits {
+		return wait.In | wait.Out | wait.RdNorm | wait.WrNorm
+	}
+	const asked = wait.In | wait.Out | wait.Pri | wait.RdNorm | wait.WrNorm | wait.RdHup
+	m := f.poll(asked)
+	if m&wait.In == 0 {
+		f.arm(wait.In)
+	} else if m&wait.Out == 0 {
+		f.arm(wait.Out)
+	}
+	return m
+}
+
+// Queue implements vfs.FileOps.
+func (f *File) Queue() *wait.Queue {
+	if !f.waits {
+		return nil
+	}
+	return &f.queue
+}
+
+// arm has a goroutine tell the queue when one of events comes.
+func (f *File) arm(events wait.Mask) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.armed || f.closed {
+		return
+	}
+	f.armed = true
+	go f.watch(events)
+}
+
+// watch is owned by the File: Release ends it.
+func (f *File) watch(events wait.Mask) {
+	p := []unix.PollFd{{Fd: int32(f.fd), Events: int16(events)}, {Fd: int32(f.stop), Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(p, -1); err != unix.EINTR {
+			break
+		}
+	}
+	f.mu.Lock()
+	f.armed = false
+	closed := f.closed
+	f.mu.Unlock()
+	if closed {
+		unix.Close(f.stop)
+		unix.Close(f.fd)
+		return
+	}
+	f.queue.Notify(wait.Mask(uint16(p[0].Revents)) | events)
+}
+
+// Release implements vfs.FileOps.
+func (f *File) Release() {
+	f.mu.Lock()
+	f.closed = true
+	armed := f.armed
+	f.mu.Unlock()
+	if armed {
+		unix.Write(f.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		return // the watcher closes
+	}
+	if f.stop >= 0 {
+		unix.Close(f.stop)
+	}
+	unix.Close(f.fd)
+}
+
+// Ioctl implements vfs.FileOps: what a terminal's users ask for.
+func (f *File) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (uintptr, error) {
+	a := guest.Addr(arg)
+	switch cmd {
+	case unix.TCGETS:
+		t, err := unix.IoctlGetTermios(f.fd, unix.TCGETS)
+		if err != nil {
+			return 0, errno(err)
+		}
+		k := kernelTermios{Iflag: t.Iflag, Oflag: t.Oflag, Cflag: t.Cflag, Lflag: t.Lflag, Line: t.Line}
+		copy(k.Cc[:], t.Cc[:])
+		_, err = mem.CopyOut(a, linux.Bytes(&k))
+		return 0, err
+	case unix.TCSETS, unix.TCSETSW, unix.TCSETSF:
+		var k kernelTermios
+		if _, err := mem.CopyIn(a, linux.Bytes(&k)); err != nil {
+			return 0, err
+		}
+		t := unix.Termios{Iflag: k.Iflag, Oflag: k.Oflag, Cflag: k.Cflag, Lflag: k.Lflag, Line: k.Line}
+		copy(t.Cc[:], k.Cc[:])
+		if err := unix.IoctlSetTermios(f.fd, uint(cmd), &t); err != nil {
+			return 0, errno(err)
+		}
+		return 0, nil
+	case unix.TIOCGWINSZ:
+		w, err := unix.IoctlGetWinsize(f.fd, unix.TIOCGWINSZ)
+		if err != nil {
+			return 0, errno(err)
+		}
+		size := [4]uint16{w.Row, w.Col, w.Xpixel, w.Ypixel}
+		_, err = mem.CopyOut(a, linux.Bytes(&size))
+		return 0, err
+	case unix.TIOCSWINSZ:
+		var size [4]uint16
+		if _, err := mem.CopyIn(a, linux.Bytes(&size)); err != nil {
+			return 0, err
+		}
+		w := unix.Winsize{Row: size[0], Col: size[1], Xpixel: size[2], Ypixel: size[3]}
+		if err := unix.IoctlSetWinsize(f.fd, unix.TIOCSWINSZ, &w); err != nil {
+			return 0, errno(err)
+		}
+		return 0, nil
+	case unix.TIOCINQ:
+		n, err := unix.IoctlGetInt(f.fd, unix.TIOCINQ)
+		if err != nil {
+			return 0, errno(err)
+		}
+		v := int32(n)
+		_, err = mem.CopyOut(a, linux.Bytes(&v))
+		return 0, err
+	}
+	return 0, linux.ENOTTY
+}
+
+// kernelTermios is struct ktermios as TCGETS has it (asm-generic/termbits.h).
+type kernelTermios struct {
+	Iflag, Oflag, Cflag, Lflag uint32
+	Line                       uint8
+	Cc                         [19]uint8
+}
