@@ -6,6 +6,14 @@ import (
 	"glovebox/sentry/auth"
 )
 
+// Bits of personality(2).
+const (
+	AddrNoRandomize = 0x40000
+	// clearOnSetID is what a program that gains privilege does without
+	// (PER_CLEAR_ON_SETID).
+	clearOnSetID = AddrNoRandomize | 0x100000 | 0x200000 | 0x400000
+)
+
 // An Image is a loaded program that execve(2) changes to.
 type Image struct {
 	Memory Memory // the reference becomes the task's
@@ -49,6 +57,7 @@ func (t *Task) Exec(img *Image) error {
 	tg.SetDumpable(dumpable)
 	if img.Secure {
 		t.pdeathsig.Store(0)
+		t.personality.And(^uint32(clearOnSetID))
 	}
 	t.k.tree.Lock()
 	tg.didExec = true

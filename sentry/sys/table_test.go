@@ -13,7 +13,7 @@ const missing = `
 read write open close stat fstat lstat poll lseek mmap mprotect munmap brk ioctl pread64 pwrite64
 readv writev access pipe select mremap msync mincore madvise shmget shmat shmctl dup dup2 sendfile
 socket connect accept sendto recvfrom sendmsg recvmsg shutdown bind listen getsockname getpeername
-socketpair setsockopt getsockopt execve semget semop semctl shmdt msgget msgsnd msgrcv msgctl fcntl
+socketpair setsockopt getsockopt semget semop semctl shmdt msgget msgsnd msgrcv msgctl fcntl
 flock fsync fdatasync truncate ftruncate getdents getcwd chdir fchdir rename mkdir rmdir creat link
 unlink symlink readlink chmod fchmod chown fchown lchown umask utime mknod ustat statfs fstatfs mlock
 munlock mlockall munlockall pivot_root chroot sync mount umount2 readahead setxattr lsetxattr
@@ -25,7 +25,7 @@ mknodat fchownat futimesat newfstatat unlinkat renameat linkat symlinkat readlin
 pselect6 ppoll splice tee sync_file_range vmsplice utimensat epoll_pwait signalfd timerfd_create
 eventfd fallocate timerfd_settime timerfd_gettime accept4 signalfd4 eventfd2 epoll_create1 dup3 pipe2
 inotify_init1 preadv pwritev recvmmsg name_to_handle_at open_by_handle_at syncfs sendmmsg
-process_vm_readv process_vm_writev renameat2 memfd_create execveat mlock2 copy_file_range preadv2
+process_vm_readv process_vm_writev renameat2 memfd_create mlock2 copy_file_range preadv2
 pwritev2 pkey_mprotect pkey_alloc pkey_free statx io_pgetevents pidfd_send_signal open_tree move_mount
 fsopen fsconfig fsmount fspick pidfd_open close_range openat2 pidfd_getfd faccessat2 process_madvise
 epoll_pwait2 mount_setattr process_mrelease cachestat fchmodat2`
