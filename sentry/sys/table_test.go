@@ -28,7 +28,8 @@ inotify_init1 preadv pwritev recvmmsg name_to_handle_at open_by_handle_at syncfs
 process_vm_readv process_vm_writev renameat2 memfd_create mlock2 copy_file_range preadv2
 pwritev2 pkey_mprotect pkey_alloc pkey_free statx io_pgetevents pidfd_send_signal open_tree move_mount
 fsopen fsconfig fsmount fspick pidfd_open close_range openat2 pidfd_getfd faccessat2 process_madvise
-epoll_pwait2 mount_setattr process_mrelease cachestat fchmodat2`
+epoll_pwait2 mount_setattr process_mrelease cachestat fchmodat2
+mbind set_mempolicy get_mempolicy migrate_pages move_pages userfaultfd memfd_secret set_mempolicy_home_node`
 
 func TestEveryCallHasARow(t *testing.T) {
 	toCome := map[string]bool{}
