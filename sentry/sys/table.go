@@ -12,6 +12,7 @@ import "glovebox/abi/sysno"
 // families is every family's table. A call lives in one of them (tested).
 var families = [...]family{
 	processes,
+	mappings,
 	executions,
 	waits,
 	signals,

@@ -91,3 +91,6 @@ func (x *xstate) initial() arch.FPState {
 	x.seal(s)
 	return s
 }
+
+// FPSize is the size of a thread's extended state in bytes.
+func (p *Platform) FPSize() int { return p.x.size }
