@@ -105,11 +105,10 @@ func dirOf(t *kernel.Task, c *vfs.Ctx, dfd FD, path string) (vfs.Path, error) {
 		return vfs.Path{}, err
 	}
 	defer f.Dec()
-	p := f.Path()
-	if p.IsZero() || path != "" && p.Inode().Kind() != linux.S_IFDIR {
+	if path != "" && !f.Path().IsDir() {
 		return vfs.Path{}, linux.ENOTDIR
 	}
-	return p, nil
+	return f.Path(), nil
 }
 
 // copyInPath reads a path (getname).

@@ -15,7 +15,9 @@ type scratch struct {
 	segs []guest.Seg
 	iov  [linux.UIO_FASTIOV]linux.IOVec
 	poll pollSet
-	out  [4096]byte
+	// events is what epoll_wait(2) collects in.
+	events []linux.EpollEvent
+	out    [4096]byte
 }
 
 // scratchOf returns t's scratch. Task goroutine only.

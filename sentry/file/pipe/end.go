@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"strconv"
 	"sync/atomic"
 
 	"glovebox/abi/linux"
@@ -179,8 +180,11 @@ func (e *End) Mode() Mode { return e.mode }
 // SamePipe reports whether e and f are ends of one pipe.
 func (e *End) SamePipe(f *End) bool { return e.p == f.p }
 
-// SetStatus follows O_DIRECT of the file's status flags (fcntl(2), F_SETFL).
-func (e *End) SetStatus(flags uint32) { e.packet.Store(flags&linux.O_DIRECT != 0) }
+// Name is what /proc/PID/fd shows of e.
+func (e *End) Name() string { return "pipe:[" + strconv.FormatUint(e.p.id, 10) + "]" }
+
+// SetFlags implements vfs.FlagSetter: it follows O_DIRECT.
+func (e *End) SetFlags(flags uint32) { e.packet.Store(flags&linux.O_DIRECT != 0) }
 
 // Size is F_GETPIPE_SZ.
 func (e *End) Size() int {

@@ -117,10 +117,10 @@ func TestWrapAndResize(t *testing.T) {
 func TestPackets(t *testing.T) {
 	r, w := New()
 	put(t, w, []byte("plain"))
-	w.SetStatus(linux.O_DIRECT)
+	w.SetFlags(linux.O_DIRECT)
 	put(t, w, []byte("first"))
 	put(t, w, []byte("second"))
-	w.SetStatus(0)
+	w.SetFlags(0)
 	put(t, w, []byte("tail"))
 	put(t, w, []byte("more"))
 	for _, want := range []string{"pl", "ainfirst", "sec", "tailmore"} {
@@ -132,7 +132,7 @@ func TestPackets(t *testing.T) {
 			t.Errorf("read %q, %v; want %q", got, err, want)
 		}
 	}
-	w.SetStatus(linux.O_DIRECT)
+	w.SetFlags(linux.O_DIRECT)
 	for i := range DefaultSize / 4096 {
 		if _, err := put(t, w, []byte{1}); err != nil {
 			t.Fatal(i, err)

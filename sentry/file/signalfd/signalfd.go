@@ -8,67 +8,50 @@ import (
 	"glovebox/abi/linux"
 	"glovebox/lib/wait"
 	"glovebox/sentry/guest"
+	"glovebox/sentry/kernel"
 	"glovebox/sentry/vfs"
 )
 
-// A Source is a task whose signals are read; kernel's task implements it. Both
-// methods may be called by any goroutine and do not block.
-type Source interface {
-	// TakeSignal dequeues a pending signal of the task or its process that
-	// is in set.
-	TakeSignal(set uint64) (info linux.Siginfo, ok bool)
-	// SignalPending reports whether TakeSignal would find one.
-	SignalPending(set uint64) bool
-	// SignalQueue is told In when a signal comes to the task or its process.
-	SignalQueue() *wait.Queue
-}
-
 const unblockable = 1<<(linux.SIGKILL-1) | 1<<(linux.SIGSTOP-1)
 
-// A SignalFD implements vfs.FileOps. Reading takes signals of the reader, as
-// in Linux; polling looks at those of the task that made it.
+// A SignalFD implements vfs.FileOps. Reading and polling look at the signals of
+// the task that does so, as in Linux; epoll(7) at those of the task that made
+// the file.
 type SignalFD struct {
 	vfs.NoFile
-	src Source // immutable
-	set atomic.Uint64
+	maker *kernel.Task // immutable
+	set   atomic.Uint64
 }
 
-// New returns a file that reads the signals in set.
-func New(src Source, set uint64) *SignalFD {
-	s := &SignalFD{src: src}
-	s.set.Store(set &^ unblockable)
+// New returns a file that reads the signals in set, made by t.
+func New(t *kernel.Task, set linux.Sigset) *SignalFD {
+	s := &SignalFD{maker: t}
+	s.set.Store(uint64(set &^ unblockable))
 	return s
 }
 
 // SetMask changes which signals are read.
-func (s *SignalFD) SetMask(set uint64) {
-	s.set.Store(set &^ unblockable)
-	if q := s.src.SignalQueue(); q != nil {
-		q.Notify(wait.In | wait.RdNorm)
-	}
+func (s *SignalFD) SetMask(set linux.Sigset) {
+	s.set.Store(uint64(set &^ unblockable))
+	s.Queue().Notify(readable)
 }
 
 // Mask returns which signals are read.
-func (s *SignalFD) Mask() uint64 { return s.set.Load() }
+func (s *SignalFD) Mask() linux.Sigset { return linux.Sigset(s.set.Load()) }
 
 // Read implements vfs.FileOps.
 func (s *SignalFD) Read(c *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
-	src := s.src
-	if c != nil {
-		if t, ok := c.Task.(Source); ok {
-			src = t
-		}
-	}
-	if b.Len() < linux.SizeOfSignalfdSiginfo {
+	t, ok := c.Task.(*kernel.Task)
+	if !ok || b.Len() < linux.SizeOfSignalfdSiginfo {
 		return 0, linux.EINVAL
 	}
 	var total int64
 	for b.Len() >= linux.SizeOfSignalfdSiginfo {
-		info, ok := src.TakeSignal(s.set.Load())
+		info, ok := t.DequeueSignal(s.Mask())
 		if !ok {
 			break
 		}
-		out := convert(&info)
+		out := convert(info)
 		n, err := b.CopyOut(out[:])
 		if err != nil {
 			if total == 0 {
@@ -84,16 +67,24 @@ func (s *SignalFD) Read(c *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
 	return total, nil
 }
 
-// Ready implements vfs.FileOps.
-func (s *SignalFD) Ready() wait.Mask {
-	if s.src.SignalPending(s.set.Load()) {
-		return wait.In | wait.RdNorm
+// ReadyFor is Ready as t sees it.
+func (s *SignalFD) ReadyFor(t *kernel.Task) wait.Mask {
+	if t.PendingIn(s.Mask()) {
+		return readable
 	}
 	return 0
 }
 
+// QueueFor is Queue for t.
+func (s *SignalFD) QueueFor(t *kernel.Task) *wait.Queue { return t.Group().SignalEvents() }
+
+// Ready implements vfs.FileOps.
+func (s *SignalFD) Ready() wait.Mask { return s.ReadyFor(s.maker) }
+
 // Queue implements vfs.FileOps.
-func (s *SignalFD) Queue() *wait.Queue { return s.src.SignalQueue() }
+func (s *SignalFD) Queue() *wait.Queue { return s.QueueFor(s.maker) }
+
+const readable = wait.In | wait.RdNorm
 
 // convert makes a struct signalfd_siginfo (signalfd_copyinfo in fs/signalfd.c).
 func convert(i *linux.Siginfo) (out [linux.SizeOfSignalfdSiginfo]byte) {
