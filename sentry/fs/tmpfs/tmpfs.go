@@ -1,0 +1,112 @@
+// Package tmpfs is a file system in memory (tmpfs(5)). A file's pages are the
+// Sentry's own until somebody maps it; then they move to a memory file.
+//
+// Lock order: a directory's mu, then a child's; two directories by inode
+// number. File systems count the pages they hold against a limit.
+package tmpfs
+
+import (
+	"sync/atomic"
+	"time"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/memfile"
+	"glovebox/sentry/vfs"
+)
+
+const magic = 0x01021994 // TMPFS_MAGIC
+
+// Options are tmpfs(5)'s mount options, and what the Sentry needs.
+type Options struct {
+	// Type is what /proc/mounts shows; "" stands for tmpfs.
+	Type string
+	// Dev is st_dev.
+	Dev uint64
+	// Size bounds the contents in bytes, Inodes the files; 0 is no bound.
+	Size, Inodes uint64
+	// Mode, UID and GID are the root directory's.
+	Mode, UID, GID uint32
+	// Reopen makes read-only descriptors of memory files.
+	Reopen memfile.Reopener
+}
+
+// A FileSystem implements vfs.FileSystem.
+type FileSystem struct {
+	opts   Options
+	root   *node
+	ino    atomic.Uint64
+	pages  atomic.Int64 // in use
+	inodes atomic.Int64
+}
+
+var _ vfs.FileSystem = (*FileSystem)(nil)
+
+// New returns an empty file system.
+func New(o Options) *FileSystem {
+	if o.Type == "" {
+		o.Type = "tmpfs"
+	}
+	fs := &FileSystem{opts: o}
+	fs.root = fs.newNode(linux.S_IFDIR|o.Mode&0o7777, o.UID, o.GID)
+	fs.root.nlink = 2
+	return fs
+}
+
+// Type implements vfs.FileSystem.
+func (fs *FileSystem) Type() string { return fs.opts.Type }
+
+// Root implements vfs.FileSystem.
+func (fs *FileSystem) Root() vfs.Inode { return fs.root.inode() }
+
+// Sync implements vfs.FileSystem.
+func (fs *FileSystem) Sync(*vfs.Ctx) error { return nil }
+
+// Release implements vfs.FileSystem. Files that are still open live on.
+func (fs *FileSystem) Release() {}
+
+// Statfs implements vfs.FileSystem.
+func (fs *FileSystem) Statfs(*vfs.Ctx) (linux.Statfs, error) {
+	s := linux.Statfs{Type: magic, Bsize: pageSize, Frsize: pageSize, Namelen: linux.NAME_MAX}
+	if fs.opts.Size > 0 {
+		s.Blocks = fs.opts.Size / pageSize
+		s.Bfree = s.Blocks - min(s.Blocks, uint64(fs.pages.Load()))
+		s.Bavail = s.Bfree
+	}
+	if fs.opts.Inodes > 0 {
+		s.Files = fs.opts.Inodes
+		s.Ffree = s.Files - min(s.Files, uint64(fs.inodes.Load()))
+	}
+	return s, nil
+}
+
+// charge takes n pages, or says ENOSPC.
+func (fs *FileSystem) charge(n int64) error {
+	if used := fs.pages.Add(n); n > 0 && fs.opts.Size > 0 && uint64(used)*pageSize > fs.opts.Size {
+		fs.pages.Add(-n)
+		return linux.ENOSPC
+	}
+	return nil
+}
+
+// newNode returns a file without a name.
+func (fs *FileSystem) newNode(mode, uid, gid uint32) *node {
+	t := now()
+	n := &node{
+		fs: fs, ino: fs.ino.Add(1), mode: mode, uid: uid, gid: gid, nlink: 1,
+		atime: t, mtime: t, ctime: t, btime: t,
+	}
+	fs.inodes.Add(1)
+	return n
+}
+
+// NewFile returns a regular file that no directory holds (memfd_create(2)).
+func (fs *FileSystem) NewFile(mode, uid, gid uint32) vfs.Inode {
+	n := fs.newNode(linux.S_IFREG|mode, uid, gid)
+	n.nlink = 0
+	return n.inode()
+}
+
+func now() linux.Timespec {
+	t := time.Now()
+	return linux.Timespec{Sec: t.Unix(), Nsec: int64(t.Nanosecond())}
+}
