@@ -190,6 +190,7 @@ func (tg *ThreadGroup) becomeZombie() {
 	tg.disownTerminalLocked()
 	reap := tg.tellParentOfExitLocked()
 	close(tg.done)
+	tg.exitEvents.Notify(wait.In | wait.RdNorm)
 	if reap {
 		tg.reapLocked()
 	}
@@ -295,6 +296,7 @@ func (tg *ThreadGroup) reapLocked() {
 	tg.leaveLocked()
 	delete(tg.ns.groups, tg.id)
 	delete(tg.ns.tasks, tg.id)
+	tg.exitEvents.Notify(wait.Hup)
 }
 
 // republishLocked makes the tasks of tg publish their new parent.

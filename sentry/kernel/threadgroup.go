@@ -31,6 +31,9 @@ type ThreadGroup struct {
 
 	// childEvents is told when a child may be waited for.
 	childEvents wait.Queue
+	// exitEvents is told when the group becomes a zombie and when it is
+	// reaped (poll of a pidfd).
+	exitEvents wait.Queue
 	// done is closed when the last task has exited.
 	done chan struct{}
 
@@ -115,6 +118,16 @@ func (tg *ThreadGroup) Zombie() bool {
 	defer tg.k.tree.RUnlock()
 	return tg.state != groupAlive
 }
+
+// Reaped reports whether tg has been waited for.
+func (tg *ThreadGroup) Reaped() bool {
+	tg.k.tree.RLock()
+	defer tg.k.tree.RUnlock()
+	return tg.state == groupReaped
+}
+
+// ExitEvents is told when Zombie and Reaped change.
+func (tg *ThreadGroup) ExitEvents() *wait.Queue { return &tg.exitEvents }
 
 // Done is closed when the last task has exited; then ExitStatus is valid.
 func (tg *ThreadGroup) Done() <-chan struct{} { return tg.done }

@@ -75,8 +75,8 @@ const (
 	absoluteRealtime
 )
 
-// copyInDeadline reads a time-out as a deadline of Block, Forever for NULL.
-func copyInDeadline(t *kernel.Task, a Addr, k timeoutKind) (int64, error) {
+// copyInTimeout reads a time-out as a deadline of Block, Forever for NULL.
+func copyInTimeout(t *kernel.Task, a Addr, k timeoutKind) (int64, error) {
 	if a == 0 {
 		return kernel.Forever, nil
 	}
@@ -95,7 +95,7 @@ func copyInDeadline(t *kernel.Task, a Addr, k timeoutKind) (int64, error) {
 // futexWait waits on one futex. With a time-out an interrupted wait goes on to
 // the same deadline, and not at all after a handler (futex_wait_restart).
 func futexWait(t *kernel.Task, w kernel.FutexWaiting, timeout Addr, k timeoutKind) (uintptr, error) {
-	deadline, err := copyInDeadline(t, timeout, k)
+	deadline, err := copyInTimeout(t, timeout, k)
 	if err != nil {
 		return 0, err
 	}
@@ -125,7 +125,7 @@ func futexWaitv(t *kernel.Task, waiters Addr, n Uint, flags Flags, timeout Addr,
 			return 0, linux.EINVAL
 		}
 		var err error
-		if deadline, err = copyInDeadline(t, timeout, k); err != nil {
+		if deadline, err = copyInTimeout(t, timeout, k); err != nil {
 			return 0, err
 		}
 	}

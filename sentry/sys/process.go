@@ -48,6 +48,10 @@ func clone(t *kernel.Task, flags LFlags, stack, parentTID, childTID Addr, tls LF
 }
 
 func startClone(t *kernel.Task, a *kernel.CloneArgs) (uintptr, error) {
+	a.InstallPidFD = installPidFD
+	if a.Flags&(linux.CLONE_PIDFD|linux.CLONE_THREAD) == linux.CLONE_PIDFD|linux.CLONE_THREAD {
+		return 0, linux.EINVAL
+	}
 	if a.Flags&linux.CLONE_SETTLS != 0 && a.TLS >= taskSizeMax {
 		return 0, linux.EPERM
 	}

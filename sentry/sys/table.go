@@ -15,6 +15,7 @@ var families = [...]family{
 	mappings,
 	executions,
 	waits,
+	pidfds,
 	signals,
 	futexes,
 	times,

@@ -26,8 +26,8 @@ pselect6 ppoll splice tee sync_file_range vmsplice utimensat epoll_pwait signalf
 eventfd fallocate timerfd_settime timerfd_gettime accept4 signalfd4 eventfd2 epoll_create1 dup3 pipe2
 inotify_init1 preadv pwritev recvmmsg name_to_handle_at open_by_handle_at syncfs sendmmsg
 process_vm_readv process_vm_writev renameat2 memfd_create mlock2 copy_file_range preadv2
-pwritev2 pkey_mprotect pkey_alloc pkey_free statx io_pgetevents pidfd_send_signal open_tree move_mount
-fsopen fsconfig fsmount fspick pidfd_open close_range openat2 pidfd_getfd faccessat2 process_madvise
+pwritev2 pkey_mprotect pkey_alloc pkey_free statx io_pgetevents open_tree move_mount
+fsopen fsconfig fsmount fspick close_range openat2 faccessat2 process_madvise
 epoll_pwait2 mount_setattr process_mrelease cachestat fchmodat2
 mbind set_mempolicy get_mempolicy migrate_pages move_pages userfaultfd memfd_secret set_mempolicy_home_node`
 

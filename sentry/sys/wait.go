@@ -56,15 +56,29 @@ func waitid(t *kernel.Task, which Int, id PID, info Addr, options Flags, rusage 
 		return 0, linux.EINVAL
 	}
 	w := kernel.WaitFor{Type: int(which), ID: int32(id), Options: uint32(options)}
+	var again error // what a pidfd says that does not block
 	switch {
 	case which == linux.P_ALL:
 	case which == linux.P_PID && id > 0, which == linux.P_PGID && id >= 0:
+	case which == linux.P_PIDFD && id >= 0:
+		tg, flags, err := groupOfFD(t, FD(id))
+		if err != nil {
+			return 0, err
+		}
+		w.Group = tg
+		if flags&linux.O_NONBLOCK != 0 && w.Options&linux.WNOHANG == 0 {
+			w.Options |= linux.WNOHANG
+			again = linux.EAGAIN
+		}
 	default:
 		return 0, linux.EINVAL
 	}
 	r, err := t.WaitChild(&w)
 	if err != nil {
 		return 0, err
+	}
+	if r.PID == 0 && again != nil {
+		return 0, again
 	}
 	if r.PID != 0 && rusage != 0 {
 		if err := copyOut(t, rusage, &r.Usage); err != nil {
