@@ -1,0 +1,2 @@
+// Package vfstest is the suite that every file system passes.
+package vfstest
