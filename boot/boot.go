@@ -4,12 +4,111 @@ package boot
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/control"
+	"glovebox/host"
+	"glovebox/sentry/kernel"
+	"glovebox/sentry/mm"
+	"glovebox/sentry/sys"
 )
 
+// Failed is the status of a Sentry that could not do its work: a runtime's own
+// failure, as callers of runsc expect it.
+const Failed = 128
+
 // Main runs the container that cfg describes and returns the status that the
-// process is to exit with. Not built yet: it says so and fails.
+// process is to exit with. Errors go to descriptor 2, as a line.
 func Main(cfg *Config) (status int) {
-	fmt.Fprintf(os.Stderr, "container %s: booting a Sentry is not implemented\n", cfg.ID)
-	return 128
+	if err := run(cfg); err != nil {
+		fmt.Fprintln(os.Stderr, "runsc:", err)
+		return Failed
+	}
+	return 0
+}
+
+func run(cfg *Config) error {
+	k, err := newKernel(cfg)
+	if err != nil {
+		return err
+	}
+	if err := host.KeepReopen(cfg.ProcFD); err != nil {
+		return err
+	}
+	l, err := control.Listen(cfg.ControlFD)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	if err := host.SealSentry(cfg.ProcFD); err != nil {
+		return err
+	}
+	s, err := newSandbox(cfg, k)
+	if err != nil {
+		return err
+	}
+	return control.Serve(l, s)
+}
+
+// newKernel makes a kernel on the platform that cfg names. It is not sealed
+// yet.
+func newKernel(cfg *Config) (*kernel.Kernel, error) {
+	p, err := newPlatform(cfg.Platform)
+	if err != nil {
+		return nil, err
+	}
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return nil, fmt.Errorf("sysinfo: %w", err)
+	}
+	k := &kernel.Kernel{
+		Host:        &mm.Host{Platform: p, ReadOnly: host.Reopen},
+		Syscall:     sys.Dispatch,
+		FPSize:      p.FPSize(),
+		CPUs:        runtime.NumCPU(),
+		TotalMemory: info.Totalram * uint64(info.Unit),
+	}
+	if k.HWCap, k.HWCap2, err = hwCaps(); err != nil {
+		return nil, err
+	}
+	if cfg.LogFD >= 0 {
+		k.Logf = lineLog(fdWriter(cfg.LogFD))
+	}
+	if cfg.Strace && cfg.DebugLogFD >= 0 {
+		k.Strace = fdWriter(cfg.DebugLogFD)
+	}
+	return k, nil
+}
+
+// hwCaps returns what the processor and the host allow programs (getauxval(3)).
+func hwCaps() (hwcap, hwcap2 uint64, err error) {
+	const atHWCap, atHWCap2 = 16, 26
+	aux, err := unix.Auxv()
+	if err != nil {
+		return 0, 0, fmt.Errorf("auxiliary vector: %w", err)
+	}
+	for _, a := range aux {
+		switch a[0] {
+		case atHWCap:
+			hwcap = uint64(a[1])
+		case atHWCap2:
+			hwcap2 = uint64(a[1])
+		}
+	}
+	return hwcap, hwcap2, nil
+}
+
+// fdWriter writes to a descriptor opened with O_APPEND, one write a line.
+type fdWriter int
+
+func (w fdWriter) Write(b []byte) (int, error) { return unix.Write(int(w), b) }
+
+func lineLog(w io.Writer) func(string, ...any) {
+	return func(format string, args ...any) {
+		// An operator's log that is full or gone is no reason to stop.
+		_, _ = fmt.Fprintf(w, format+"\n", args...)
+	}
 }

@@ -1,7 +1,9 @@
 package host
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -95,6 +97,26 @@ var socketRules = []rule{
 		when(equal32(0, unix.AF_UNIX)),
 }
 
+// ReopenFD is the descriptor below which the Sentry reopens its memory files:
+// /proc/self/fd, as KeepReopen leaves it.
+const ReopenFD = 1000
+
+// KeepReopen makes Reopen work after SealSentry. procFD is the root of a procfs
+// of the caller's pid namespace.
+func KeepReopen(procFD int) error {
+	fd, err := unix.Openat(procFD, "self/fd", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open /proc/self/fd: %w", err)
+	}
+	defer unix.Close(fd)
+	return unix.Dup3(fd, ReopenFD, unix.O_CLOEXEC)
+}
+
+// Reopen returns a read-only descriptor of the file behind fd.
+func Reopen(fd int) (int, error) {
+	return unix.Openat(ReopenFD, strconv.Itoa(fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+}
+
 // sentryRules is the Sentry's own table.
 var sentryRules = slices.Concat(runtimeRules, socketRules, []rule{
 	allow(unix.SYS_ACCEPT4),
@@ -114,6 +136,12 @@ var sentryRules = slices.Concat(runtimeRules, socketRules, []rule{
 	allow(unix.SYS_FDATASYNC),
 	allow(unix.SYS_SYNC_FILE_RANGE),
 	allow(unix.SYS_MEMBARRIER),
+
+	// Memory files that a fork freezes, by their own number below
+	// /proc/self/fd.
+	allow(unix.SYS_OPENAT).
+		when(equal32(0, ReopenFD), equal32(2, unix.O_RDONLY|unix.O_CLOEXEC)),
+	allow(unix.SYS_PIDFD_OPEN),
 
 	// Stubs: kicked, killed and reaped, never made (the template does).
 	allow(unix.SYS_PIDFD_SEND_SIGNAL),

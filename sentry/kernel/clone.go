@@ -206,6 +206,7 @@ func (t *Task) enrol(child *Task, a *CloneArgs) error {
 	child.tid.Store(id)
 	t.tg.mu.Lock()
 	child.blocked = t.blocked
+	child.seccomp.Store(t.seccomp.Load()) // under mu: no other thread syncs
 	if a.Flags&linux.CLONE_THREAD != 0 {
 		defer t.tg.mu.Unlock()
 		if tg.exiting || tg.execing != nil {
@@ -273,7 +274,9 @@ type Init struct {
 	Comm      string
 	Files     Files
 	UTS       *UTS
-	Limits    [linux.RLIM_NLIMITS]linux.Rlimit
+	// Terminal becomes the process's controlling terminal if not nil.
+	Terminal *Terminal
+	Limits   [linux.RLIM_NLIMITS]linux.Rlimit
 }
 
 // Start starts a process from outside. The first of a namespace is its init.
@@ -311,6 +314,9 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	in.Namespace.tasks[id] = t
 	in.Namespace.groups[id] = tg
 	tg.newSessionLocked()
+	if tm := in.Terminal; tm != nil {
+		tm.session, tm.fg, tg.pgrp.session.tty = tg.pgrp.session, tg.pgrp, tm
+	}
 	k.users.get(in.Creds.UID).tasks.Add(1)
 	k.running.Add(1)
 	k.tree.Unlock()

@@ -83,6 +83,9 @@ type Path struct {
 // Inode returns the file at p.
 func (p Path) Inode() Inode { return p.Dentry.inode }
 
+// IsDir reports whether p is a directory.
+func (p Path) IsDir() bool { return !p.IsZero() && p.Dentry.isDir() }
+
 // IsZero reports whether p is no path at all.
 func (p Path) IsZero() bool { return p.Dentry == nil }
 

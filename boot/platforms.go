@@ -1,0 +1,43 @@
+package boot
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"glovebox/sentry/platform"
+	"glovebox/sentry/platform/systrap"
+)
+
+// A guestPlatform is a platform and the size of its threads' extended state.
+type guestPlatform interface {
+	platform.Platform
+	FPSize() int
+}
+
+// DefaultPlatform is used where none is named.
+const DefaultPlatform = "systrap"
+
+// platforms is every way to run guest code, by name.
+var platforms = map[string]func() (guestPlatform, error){
+	"systrap": func() (guestPlatform, error) { return systrap.New() },
+}
+
+// Platforms returns the names of all platforms.
+func Platforms() []string { return slices.Sorted(maps.Keys(platforms)) }
+
+func newPlatform(name string) (guestPlatform, error) {
+	if name == "" {
+		name = DefaultPlatform
+	}
+	f := platforms[name]
+	if f == nil {
+		return nil, fmt.Errorf("platform %q: there are %s", name, strings.Join(Platforms(), ", "))
+	}
+	p, err := f()
+	if err != nil {
+		return nil, fmt.Errorf("platform %s: %w", name, err)
+	}
+	return p, nil
+}

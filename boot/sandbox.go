@@ -1,0 +1,204 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+
+	"glovebox/abi/linux"
+	"glovebox/control"
+	"glovebox/sentry/auth"
+	"glovebox/sentry/kernel"
+	"glovebox/sentry/vfs"
+)
+
+// A sandbox is the container that a Sentry runs, and answers runsc.
+type sandbox struct {
+	cfg *Config
+	k   *kernel.Kernel
+	pid *kernel.PIDNamespace
+	uts *kernel.UTS
+	vfs *vfs.VFS
+	fds *vfs.FDTable
+	tty *terminal // nil without a console
+
+	mu   sync.Mutex
+	init *kernel.ThreadGroup // guarded by mu; nil until Start
+}
+
+var _ control.Sandbox = (*sandbox)(nil)
+
+func newSandbox(cfg *Config, k *kernel.Kernel) (*sandbox, error) {
+	s := &sandbox{cfg: cfg, k: k, pid: k.NewPIDNamespace(), uts: kernel.NewUTS(cfg.Hostname, cfg.Domainname)}
+	var err error
+	if s.vfs, err = s.mountAll(); err != nil {
+		return nil, err
+	}
+	if s.fds, s.tty, err = stdio(cfg); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Start implements control.Sandbox.
+func (s *sandbox) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.init != nil {
+		return control.Errorf(control.Invalid, "container %s is running already", s.cfg.ID)
+	}
+	tg, err := s.start(&s.cfg.Process, s.fds, s.tty)
+	if err != nil {
+		return err
+	}
+	s.init = tg
+	return nil
+}
+
+// first returns the first process.
+func (s *sandbox) first() (*kernel.ThreadGroup, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.init == nil {
+		return nil, control.Errorf(control.NotStarted, "container %s was not started", s.cfg.ID)
+	}
+	return s.init, nil
+}
+
+// group returns the process with the given id, the first for 0.
+func (s *sandbox) group(pid int32) (*kernel.ThreadGroup, error) {
+	tg, err := s.first()
+	if err != nil || pid == 0 {
+		return tg, err
+	}
+	if tg = s.pid.Group(pid); tg == nil {
+		return nil, control.Errorf(control.NotFound, "no such process: %d", pid)
+	}
+	return tg, nil
+}
+
+// Signal implements control.Sandbox.
+func (s *sandbox) Signal(a control.SignalArgs) error {
+	if a.Signal < 0 || a.Signal > linux.NSIG {
+		return control.Errorf(control.Invalid, "no such signal: %d", a.Signal)
+	}
+	tg, err := s.group(a.PID)
+	if err != nil {
+		return err
+	}
+	info := func() *kernel.Info { return kernel.KernelInfo(a.Signal) }
+	switch a.Scope {
+	case control.Foreground:
+		if s.tty != nil {
+			s.k.SignalForeground(&s.tty.Terminal, a.Signal)
+			return nil
+		}
+	case control.Everyone:
+		for _, g := range s.pid.Groups() {
+			// One that ended meanwhile needs no signal.
+			_ = g.Signal(info())
+		}
+		return nil
+	case control.ProcessGroup:
+		pgid, _ := tg.IDs()
+		for _, g := range s.pid.Groups() {
+			if id, _ := g.IDs(); id == pgid {
+				_ = g.Signal(info())
+			}
+		}
+		return nil
+	}
+	if tg.Zombie() || tg.Signal(info()) != nil {
+		return control.Errorf(control.Finished, "process already finished")
+	}
+	return nil
+}
+
+// Wait implements control.Sandbox.
+func (s *sandbox) Wait(ctx context.Context, pid int32) (control.WaitStatus, error) {
+	tg, err := s.group(pid)
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case <-tg.Done():
+		return control.WaitStatus(tg.ExitStatus()), nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// Processes implements control.Sandbox.
+func (s *sandbox) Processes() ([]control.Process, error) {
+	var list []control.Process
+	for _, tg := range s.pid.Groups() {
+		leader := tg.Leader()
+		if leader == nil {
+			continue
+		}
+		pgid, sid := tg.IDs()
+		list = append(list, control.Process{
+			PID: tg.ID(), PPID: tg.ParentID(), PGID: pgid, SID: sid,
+			UID: leader.Creds().UID, Threads: len(tg.Tasks()), State: state(tg),
+			Args: []string{leader.Comm()},
+		})
+	}
+	slices.SortFunc(list, func(a, b control.Process) int { return int(a.PID) - int(b.PID) })
+	return list, nil
+}
+
+func state(tg *kernel.ThreadGroup) string {
+	if tg.Zombie() {
+		return "Z"
+	}
+	return "S"
+}
+
+// State implements control.Sandbox.
+func (s *sandbox) State() (control.State, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.init == nil {
+		return control.State{Status: "created"}, nil
+	}
+	select {
+	case <-s.init.Done():
+		return control.State{Status: "stopped", Exit: control.WaitStatus(s.init.ExitStatus())}, nil
+	default:
+		return control.State{Status: "running"}, nil
+	}
+}
+
+// Destroy implements control.Sandbox: the host takes back everything at once.
+func (s *sandbox) Destroy() error {
+	os.Exit(0)
+	return nil
+}
+
+// creds are the credentials that p starts with.
+func creds(p *Process) *auth.Creds {
+	groups := slices.Clone(p.ExtraGIDs)
+	slices.Sort(groups)
+	return &auth.Creds{
+		UID: p.UID, EUID: p.UID, SUID: p.UID, FSUID: p.UID,
+		GID: p.GID, EGID: p.GID, SGID: p.GID, FSGID: p.GID,
+		Groups:    slices.Compact(groups),
+		Permitted: auth.CapSet(p.Caps.Permitted), Inheritable: auth.CapSet(p.Caps.Inheritable),
+		Effective: auth.CapSet(p.Caps.Effective), Bounding: auth.CapSet(p.Caps.Bounding),
+		Ambient: auth.CapSet(p.Caps.Ambient), NoNewPrivs: p.NoNewPrivileges,
+	}
+}
+
+// limits are the resource limits that p starts with.
+func limits(p *Process) (l [linux.RLIM_NLIMITS]linux.Rlimit, err error) {
+	l = kernel.DefaultLimits()
+	for _, r := range p.Rlimits {
+		if r.Resource < 0 || r.Resource >= len(l) {
+			return l, fmt.Errorf("no such resource limit: %d", r.Resource)
+		}
+		l[r.Resource] = linux.Rlimit{Cur: r.Cur, Max: r.Max}
+	}
+	return l, nil
+}
