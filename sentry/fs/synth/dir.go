@@ -154,7 +154,10 @@ var _ vfs.Revalidator = (*LiveDir)(nil)
 // LiveDir returns a directory with the names that more gives, and those that
 // Add fixes, which come first.
 func (fs *FS) LiveDir(m Meta, more Names) *LiveDir {
-	return &LiveDir{Dir: *fs.Dir(m), more: more}
+	return &LiveDir{
+		Dir:  Dir{node: node{fs: fs, kind: linux.S_IFDIR, meta: m}, index: map[string]vfs.Inode{}},
+		more: more,
+	}
 }
 
 // Lookup implements vfs.Dir.

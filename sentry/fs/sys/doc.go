@@ -1,2 +1,3 @@
-// Package sys is /sys: what programs read there about processors, and the places where others are mounted.
+// Package sys is /sys: what programs read there about processors, and the
+// places where others are mounted.
 package sys
