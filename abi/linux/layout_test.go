@@ -31,6 +31,8 @@ var abiStructs = []struct {
 	{Sysinfo{}, 112},
 	{CapHeader{}, 8},
 	{CapData{}, 12},
+	{SockFprog{}, 16},
+	{SockFilter{}, 8},
 	{ElfHeader{}, 64},
 	{ElfPhdr{}, 56},
 }

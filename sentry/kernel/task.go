@@ -94,6 +94,9 @@ type Task struct {
 	thpDisable atomic.Bool
 
 	personality atomic.Uint32
+	// seccomp is replaced by the task, or by SECCOMP_FILTER_FLAG_TSYNC under
+	// tg.mu.
+	seccomp atomic.Pointer[Seccomp]
 
 	// Scratch is the system-call layer's, from call to call. Task goroutine
 	// only.
@@ -142,6 +145,9 @@ func (t *Task) Creds() *auth.Creds { return t.cred.Load() }
 // SetCreds replaces t's credentials. Task goroutine only.
 func (t *Task) SetCreds(c *auth.Creds) {
 	old := t.cred.Swap(c)
+	if old.NoNewPrivs && !c.NoNewPrivs {
+		t.forbidNewPrivs() // another thread set it meanwhile
+	}
 	if old.UID != c.UID {
 		t.k.users.get(old.UID).tasks.Add(-1)
 		t.k.users.get(c.UID).tasks.Add(1)
@@ -243,7 +249,7 @@ func (t *Task) setCtx(c platform.Context) {
 func (t *Task) publish() {
 	c := t.Creds()
 	t.ctx.SetCached(&platform.Cached{
-		Watched: t.k.Strace != nil,
+		Watched: t.k.Strace != nil || t.seccomp.Load() != nil,
 		PID:     t.tg.id, TID: t.TID(), PPID: t.tg.ParentID(),
 		UID: c.UID, EUID: c.EUID, GID: c.GID, EGID: c.EGID,
 	})

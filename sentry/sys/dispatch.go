@@ -18,6 +18,10 @@ func Dispatch(t *kernel.Task) {
 			defer t.EndRestart()
 		}
 	}
+	if v, err, ok := t.Filtered(); !ok {
+		finish(t, r, v, err)
+		return
+	}
 	if no >= sysno.Max || table[no].fn == nil {
 		r.SetReturn(errnoReturn(linux.ENOSYS))
 		return
@@ -43,7 +47,7 @@ func finish(t *kernel.Task, r *arch.Regs, v uintptr, err error) {
 		return
 	case !ok:
 		// A lower layer let a foreign error through: the guest sees EIO.
-		t.Kernel().Warnf("%s: %v", sysno.Names[r.OrigRAX], err)
+		t.Kernel().Warnf("call %d: %v", r.OrigRAX, err)
 		e = linux.EIO
 	case e >= linux.ERESTARTSYS:
 		t.AskRestart(e)

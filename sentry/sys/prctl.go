@@ -9,10 +9,9 @@ import (
 
 // prctls is the calls that set what a process is like.
 var prctls = family{
-	sysno.Prctl:       call5(prctl).except("seccomp, MM layout, speculation and TSC controls are EINVAL"),
+	sysno.Prctl:       call5(prctl).except("MM layout, speculation and TSC controls are EINVAL"),
 	sysno.ArchPrctl:   call2(archPrctl).except("CPUID cannot be made to fault"),
 	sysno.Personality: call1(personality).except("only ADDR_NO_RANDOMIZE has an effect"),
-	sysno.Seccomp:     refuse(linux.ENOSYS, "as without CONFIG_SECCOMP"),
 }
 
 // prctl is prctl(2).
@@ -78,7 +77,9 @@ func prctl(t *kernel.Task, option Int, a, b, c, d LFlags) (uintptr, error) {
 	case linux.PR_GET_THP_DISABLE:
 		return truth(t.THPDisabled().Load()), refuseUnless(a|rest == 0)
 	case linux.PR_GET_SECCOMP:
-		return 0, linux.EINVAL
+		return uintptr(t.SeccompMode()), nil
+	case linux.PR_SET_SECCOMP:
+		return prctlSeccomp(t, a, b)
 	}
 	return prctlCreds(t, option, a, b, c, d)
 }

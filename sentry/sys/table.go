@@ -24,6 +24,7 @@ var families = [...]family{
 	credentials,
 	capabilities,
 	prctls,
+	filters,
 	system,
 	limits,
 	refused,
