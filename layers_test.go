@@ -1,0 +1,122 @@
+package glovebox
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "glovebox"
+
+// layers is the import policy, lowest first: a package imports only what
+// stands on a line above its own. Add a package here when you add it to the
+// tree; never reorder to fix a build.
+var layers = []string{
+	"abi/linux abi/sysno",
+	"lib/ref lib/ring lib/wait",
+	"host",
+	"p9",
+	"gofer",
+	"sentry/guest",
+	"sentry/lock sentry/arch",
+	"sentry/platform",
+	"sentry/platform/systrap",
+	"sentry/memfile",
+	"sentry/mm",
+	"sentry/auth",
+	"sentry/vfs",
+	"sentry/loader",
+	"sentry/net/socket",
+	"sentry/kernel",
+	"sentry/file",
+	"sentry/file/pipe sentry/file/eventfd sentry/file/epoll sentry/file/timerfd sentry/file/signalfd sentry/file/pidfd sentry/file/hostfd",
+	"sentry/net/unix",
+	"sentry/fs/synth sentry/fs/tmpfs",
+	"sentry/fs/proc sentry/fs/sys sentry/fs/dev sentry/fs/devpts sentry/fs/overlay sentry/fs/gofer",
+	"sentry/fs/vfstest",
+	"sentry/sys",
+	"control",
+	"boot",
+	"oci/bundle",
+	"oci/container oci/sandbox",
+	"cmd/runsc",
+	"test/e2e test/bench",
+}
+
+// TestLayers checks every import of this module against the layers.
+func TestLayers(t *testing.T) {
+	level := map[string]int{module: len(layers)}
+	for i, line := range layers {
+		for p := range strings.FieldsSeq(line) {
+			level[module+"/"+p] = i
+		}
+	}
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		from, ok := level[p.ImportPath]
+		if !ok {
+			t.Errorf("%s has no layer", p.ImportPath)
+		}
+		for _, imp := range p.Imports {
+			if to, ok := level[imp]; ok && to >= from {
+				t.Errorf("%s (layer %d) imports %s (layer %d)", p.ImportPath, from, imp, to)
+			}
+		}
+	}
+}
+
+// maxLines is how long a file may be; tables of the ABI apart.
+const maxLines = 800
+
+// TestFiles checks what a reader relies on in every file: its length, and that
+// unsafe stands only in files that say so.
+func TestFiles(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() && (e.Name() == ".git" || e.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".go" {
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		lines := 0
+		for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); lines++ {
+			if strings.TrimSpace(s.Text()) == `"unsafe"` && !strings.HasSuffix(path, "_unsafe.go") {
+				t.Errorf("%s imports unsafe: move it to a file named *_unsafe.go", path)
+			}
+		}
+		if lines > maxLines && !strings.HasPrefix(path, "abi/") {
+			t.Errorf("%s has %d lines: split it along a seam", path, lines)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
