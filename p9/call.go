@@ -1,0 +1,285 @@
+package p9
+
+import (
+	"io"
+	"net"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/abi/linux"
+)
+
+// A call is one request and its reply. Calls are pooled; begin, do and end are
+// the life of one:
+//
+//	k := c.begin(type), then k's encoder for the fields
+//	c.do(k) sends and waits; on error k is gone
+//	k.reply for the reply's fields, then c.end(k)
+type call struct {
+	encoder
+	reply decoder
+	buf   []byte // what reply reads
+	typ   uint8
+	tag   uint16
+	fd    int           // came along with the reply; -1 if none
+	err   error         // of the reply
+	done  chan struct{} // of one element: the reply is there
+	// clunk is the fid that is free again when the reply is there; nobody
+	// waits for it. noFid for all other calls.
+	clunk uint32
+}
+
+var calls = sync.Pool{New: func() any {
+	return &call{done: make(chan struct{}, 1), fd: -1}
+}}
+
+// poolLimit is the largest buffer that is kept for later calls.
+const poolLimit = 16 << 10
+
+func (c *Client) begin(typ uint8) *call {
+	c.slots <- struct{}{}
+	k := calls.Get().(*call)
+	k.typ, k.fd, k.err, k.clunk = typ, -1, nil, noFid
+	k.start(typ, noTag)
+	return k
+}
+
+// send registers k under a tag and writes it.
+func (c *Client) send(k *call) error {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return errGone
+	}
+	if k.typ == tversion {
+		k.tag = noTag // by the protocol; nothing else is in flight
+		c.hello = k
+	} else if n := len(c.tags); n > 0 {
+		k.tag = c.tags[n-1]
+		c.tags = c.tags[:n-1]
+		c.calls[k.tag] = k
+	} else {
+		k.tag = uint16(len(c.calls)) // below maxInFlight, by slots
+		c.calls = append(c.calls, k)
+	}
+	c.mu.Unlock()
+	msg := k.finish()
+	le.PutUint16(msg[5:], k.tag)
+	c.writeMu.Lock()
+	_, err := c.conn.Write(msg)
+	c.writeMu.Unlock()
+	if err != nil {
+		// The reader notices too, and fails what is registered.
+		c.conn.Close()
+	}
+	return nil
+}
+
+// do sends k and waits for its reply.
+func (c *Client) do(k *call) error {
+	err := c.send(k)
+	if err == nil {
+		<-k.done
+		err = k.err
+	}
+	if err != nil {
+		c.release(k)
+	}
+	return err
+}
+
+// end gives k back. It fails if its reply was malformed, which ends the
+// connection.
+func (c *Client) end(k *call) error {
+	ok := k.reply.ok()
+	c.release(k)
+	if !ok {
+		c.conn.Close()
+		return errGone
+	}
+	return nil
+}
+
+func (c *Client) release(k *call) {
+	if k.fd >= 0 {
+		unix.Close(k.fd)
+		k.fd = -1
+	}
+	k.reply = decoder{}
+	if cap(k.b) <= poolLimit && cap(k.buf) <= poolLimit {
+		calls.Put(k)
+	}
+	<-c.slots
+}
+
+// simple sends k and expects a reply without fields.
+func (c *Client) simple(k *call) error {
+	if err := c.do(k); err != nil {
+		return err
+	}
+	return c.end(k)
+}
+
+// read hands replies to calls until the connection ends.
+func (c *Client) read() {
+	src := &fdReader{conn: c.conn}
+	err := c.readReplies(newStream(src), src)
+	c.conn.Close()
+	src.close()
+	c.mu.Lock()
+	c.err = err
+	left := c.calls
+	c.calls, c.tags = nil, nil
+	if c.hello != nil {
+		left = append(left, c.hello)
+		c.hello = nil
+	}
+	c.mu.Unlock()
+	for _, k := range left {
+		if k != nil {
+			k.err = errGone
+			c.finish(k)
+		}
+	}
+	close(c.done)
+}
+
+func (c *Client) readReplies(s *stream, fds *fdReader) error {
+	for {
+		h, err := s.header(defaultMSize)
+		if err != nil {
+			return err
+		}
+		k := c.takeCall(h.tag)
+		if k == nil {
+			return errProtocol
+		}
+		k.buf = grow(k.buf, h.body)
+		if err := s.full(k.buf); err != nil {
+			k.err = errGone
+			c.finish(k)
+			return err
+		}
+		k.reply = decoder{b: k.buf}
+		switch {
+		case h.typ == rlerror:
+			k.err = replyError(&k.reply)
+		case h.typ != k.typ+1:
+			k.err = errGone
+			err = errProtocol
+		case h.typ == topenfd+1:
+			if k.fd = fds.pop(); k.fd < 0 {
+				k.err = errGone
+				err = errProtocol
+			}
+		}
+		c.finish(k)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// takeCall returns the call that waits under tag, which is free then.
+func (c *Client) takeCall(tag uint16) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if tag == noTag {
+		k := c.hello
+		c.hello = nil
+		return k
+	}
+	if int(tag) >= len(c.calls) || c.calls[tag] == nil {
+		return nil
+	}
+	k := c.calls[tag]
+	c.calls[tag] = nil
+	c.tags = append(c.tags, tag)
+	return k
+}
+
+// finish wakes who waits for k.
+func (c *Client) finish(k *call) {
+	if k.clunk == noFid {
+		k.done <- struct{}{}
+		return
+	}
+	// Whatever the answer: a clunked fid is gone.
+	c.freeFid(k.clunk)
+	c.release(k)
+}
+
+// replyError returns an Rlerror's error; anything that is no error number is
+// EIO.
+func replyError(d *decoder) error {
+	n := d.u32()
+	if !d.ok() || n == 0 || n > 4095 {
+		return linux.EIO
+	}
+	return linux.Errno(n)
+}
+
+// An fdReader reads from a socket and queues the descriptors that come along.
+// A descriptor arrives with the first byte of its message at the latest, so
+// the n-th message that has one finds it at the head of the queue.
+type fdReader struct {
+	conn *net.UnixConn
+	fds  []int
+	oob  [32]byte // room for two, so that a second is noticed
+}
+
+// maxQueuedFDs is more than can be sent by messages that were read only in
+// part.
+const maxQueuedFDs = 64
+
+func (r *fdReader) Read(p []byte) (int, error) {
+	n, oobn, flags, _, err := r.conn.ReadMsgUnix(p, r.oob[:])
+	if err != nil {
+		return n, err
+	}
+	if oobn > 0 {
+		if err := r.queue(r.oob[:oobn]); err != nil {
+			return 0, err
+		}
+	}
+	if flags&unix.MSG_CTRUNC != 0 || len(r.fds) > maxQueuedFDs {
+		return 0, errProtocol
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (r *fdReader) queue(oob []byte) error {
+	msgs, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return err
+	}
+	for _, m := range msgs {
+		fds, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			return err
+		}
+		r.fds = append(r.fds, fds...)
+	}
+	return nil
+}
+
+// pop returns the oldest descriptor, or -1.
+func (r *fdReader) pop() int {
+	if len(r.fds) == 0 {
+		return -1
+	}
+	fd := r.fds[0]
+	r.fds = append(r.fds[:0], r.fds[1:]...)
+	return fd
+}
+
+func (r *fdReader) close() {
+	for _, fd := range r.fds {
+		unix.Close(fd)
+	}
+	r.fds = nil
+}

@@ -1,0 +1,188 @@
+package p9
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"sync"
+
+	"glovebox/abi/linux"
+)
+
+// A Client is one end of a connection to a 9P server. Its methods, and those
+// of its Files, may be called at once from everywhere; each request has a tag
+// of its own, and one goroutine reads the replies. Errors are linux.Errno; EIO
+// stands for a connection that is gone.
+type Client struct {
+	conn  *net.UnixConn
+	msize uint32
+	// extended says that the server speaks the glovebox dialect.
+	extended bool
+
+	writeMu sync.Mutex // one message at a time; a leaf
+
+	mu    sync.Mutex
+	calls []*call       // by tag; nil where free. Guarded by mu.
+	hello *call         // Tversion, which has no tag. Guarded by mu.
+	tags  []uint16      // free ones below len(calls). Guarded by mu.
+	fids  []uint32      // free ones below nextFid. Guarded by mu.
+	next  uint32        // the first fid that was never used. Guarded by mu.
+	err   error         // why the connection is gone. Guarded by mu.
+	slots chan struct{} // bounds the calls in flight
+
+	done chan struct{} // closed when the reader is
+}
+
+// maxInFlight bounds a client's outstanding requests.
+const maxInFlight = 1024
+
+// NewClient agrees with the server on a version. It owns conn.
+func NewClient(conn *net.UnixConn) (*Client, error) {
+	c := &Client{
+		conn: conn, msize: defaultMSize,
+		slots: make(chan struct{}, maxInFlight), done: make(chan struct{}),
+	}
+	go c.read()
+	for _, v := range []string{versionGlovebox, versionPlain} {
+		got, err := c.version(v)
+		if err == nil && got == versionUnknown {
+			continue
+		}
+		if err == nil && got != v && got != versionPlain {
+			err = fmt.Errorf("p9: the server speaks %q", got)
+		}
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		c.extended = got == versionGlovebox
+		return c, nil
+	}
+	c.Close()
+	return nil, fmt.Errorf("p9: the server does not speak %s", versionPlain)
+}
+
+// NewClientFD is NewClient on a connected socket's descriptor, which it owns.
+func NewClientFD(fd int) (*Client, error) {
+	conn, err := fdConn(fd)
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(conn)
+}
+
+// fdConn takes a connected unix stream socket over.
+func fdConn(fd int) (*net.UnixConn, error) {
+	f := os.NewFile(uintptr(fd), "9p")
+	if f == nil {
+		return nil, fmt.Errorf("p9: descriptor %d is not open", fd)
+	}
+	defer f.Close()
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("p9: %w", err)
+	}
+	u, ok := conn.(*net.UnixConn)
+	if !ok {
+		conn.Close()
+		return nil, fmt.Errorf("p9: descriptor %d is not a unix socket", fd)
+	}
+	return u, nil
+}
+
+// Close ends the connection; calls in flight return EIO.
+func (c *Client) Close() {
+	c.conn.Close()
+	<-c.done
+}
+
+// Extended reports whether the server speaks the glovebox dialect: whether
+// files can be donated.
+func (c *Client) Extended() bool { return c.extended }
+
+// Done is closed when the connection is gone.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+func (c *Client) version(v string) (string, error) {
+	k := c.begin(tversion)
+	k.u32(defaultMSize)
+	k.str(v)
+	if err := c.do(k); err != nil {
+		return "", err
+	}
+	msize, got := k.reply.u32(), k.reply.str()
+	if err := c.end(k); err != nil {
+		return "", err
+	}
+	if got == versionUnknown {
+		return got, nil
+	}
+	if msize < minMSize || msize > defaultMSize {
+		return "", fmt.Errorf("p9: the server's message size of %d bytes is no good", msize)
+	}
+	// The reader bounds replies by defaultMSize, which is no less.
+	c.msize = msize
+	return got, nil
+}
+
+// Attach returns the root of the tree called name.
+func (c *Client) Attach(name string) (*File, Attr, error) {
+	f := c.newFile()
+	k := c.begin(tattach)
+	k.u32(f.fid)
+	k.u32(noFid)
+	k.str("")
+	k.str(name)
+	k.u32(math.MaxUint32) // n_uname: whoever the server runs as
+	if err := c.do(k); err != nil {
+		c.freeFid(f.fid)
+		return nil, Attr{}, err
+	}
+	k.reply.qid()
+	if err := c.end(k); err != nil {
+		return nil, Attr{}, err
+	}
+	a, err := f.attach()
+	if err != nil {
+		f.Close()
+		return nil, Attr{}, err
+	}
+	return f, a, nil
+}
+
+// attach returns the attributes of a fid just attached: a walk of no steps, as
+// only that tells the device.
+func (f *File) attach() (Attr, error) {
+	if !f.c.extended {
+		return f.GetAttr()
+	}
+	g, a, err := f.Walk()
+	if err == nil {
+		g.Close()
+	}
+	return a, err
+}
+
+func (c *Client) newFile() *File { return &File{c: c, fid: c.newFid()} }
+
+func (c *Client) newFid() uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.fids); n > 0 {
+		fid := c.fids[n-1]
+		c.fids = c.fids[:n-1]
+		return fid
+	}
+	c.next++
+	return c.next - 1
+}
+
+func (c *Client) freeFid(fid uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fids = append(c.fids, fid)
+}
+
+// errGone is what every call returns once the connection is gone.
+const errGone = linux.EIO
