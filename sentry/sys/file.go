@@ -84,48 +84,57 @@ func vfsCtx(t *kernel.Task) *vfs.Ctx {
 	return c
 }
 
-// startOf returns where the path at a, relative to dfd, starts, and the path
-// itself (getname, set_nameidata).
+// copyInPath reads a path (getname).
+func copyInPath(t *kernel.Task, a Path) (string, error) {
+	return copyInString(t.Mem(), a.Guest(), linux.PATH_MAX)
+}
+
+// startOf reads the path at a, and returns where it starts if it is relative.
 func startOf(t *kernel.Task, c *vfs.Ctx, dfd FD, a Path) (vfs.Path, string, error) {
 	path, err := copyInPath(t, a)
 	if err != nil {
 		return vfs.Path{}, "", err
 	}
-	start, err := dirOf(t, c, dfd, path)
-	return start, path, err
-}
-
-// dirOf returns where path starts: at dfd if it is relative.
-func dirOf(t *kernel.Task, c *vfs.Ctx, dfd FD, path string) (vfs.Path, error) {
 	if dfd == linux.AT_FDCWD || path != "" && path[0] == '/' {
-		return c.Cwd, nil
+		return c.Cwd, path, nil
 	}
 	f, err := getAnyFile(t, dfd)
 	if err != nil {
-		return vfs.Path{}, err
+		return vfs.Path{}, "", err
 	}
 	defer f.Dec()
-	if path != "" && !f.Path().IsDir() {
-		return vfs.Path{}, linux.ENOTDIR
+	if path != "" && (f.Path().IsZero() || f.Path().Inode().Kind() != linux.S_IFDIR) {
+		return vfs.Path{}, "", linux.ENOTDIR
 	}
-	return f.Path(), nil
+	return f.Path(), path, nil
 }
 
-// copyInPath reads a path (getname).
-func copyInPath(t *kernel.Task, a Path) (string, error) {
-	s, err := copyInString(t.Mem(), a.Guest(), linux.PATH_MAX)
-	if err != nil {
-		return "", err
-	}
-	return s, nil
-}
-
-// walk returns the file that the path at a, relative to dfd, names. With
-// vfs.AllowEmpty "" is dfd itself, whatever kind of file it is.
-func walk(t *kernel.Task, c *vfs.Ctx, dfd FD, a Path, how vfs.WalkFlags) (vfs.Path, error) {
+// resolve returns the file that the path at a names.
+func resolve(t *kernel.Task, c *vfs.Ctx, dfd FD, a Path, how vfs.WalkFlags) (vfs.Path, error) {
 	start, path, err := startOf(t, c, dfd, a)
 	if err != nil {
 		return vfs.Path{}, err
 	}
-	return c.VFS.Walk(c, start, path, how)
+	p, err := c.VFS.Walk(c, start, path, how)
+	if err == nil && p.IsZero() {
+		err = linux.EBADF // "" and a file without a path
+	}
+	return p, err
+}
+
+// walkFlags returns what AT_* flags ask of a walk: EINVAL for one that is not
+// among known. Where AT_SYMLINK_FOLLOW is known, links are not followed without
+// it.
+func walkFlags(flags, known Flags) (vfs.WalkFlags, error) {
+	if flags&^known != 0 {
+		return 0, linux.EINVAL
+	}
+	var how vfs.WalkFlags
+	if flags&linux.AT_SYMLINK_NOFOLLOW != 0 || known&^flags&linux.AT_SYMLINK_FOLLOW != 0 {
+		how |= vfs.NoFollow
+	}
+	if flags&linux.AT_EMPTY_PATH != 0 {
+		how |= vfs.AllowEmpty
+	}
+	return how, nil
 }

@@ -3,6 +3,7 @@ package sys
 import (
 	"glovebox/abi/linux"
 	"glovebox/abi/sysno"
+	"glovebox/sentry/file/pipe"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/vfs"
 )
@@ -40,10 +41,13 @@ func creat(t *kernel.Task, path Path, mode Mode) (uintptr, error) {
 func openat(t *kernel.Task, dfd FD, path Path, flags Flags, mode Mode) (uintptr, error) {
 	f := uint32(flags) & openFlags
 	if f&linux.O_PATH != 0 {
-		f &= linux.O_PATH | linux.O_DIRECTORY | linux.O_NOFOLLOW | linux.O_CLOEXEC
+		f &= pathOnly
 	}
 	return openFile(t, dfd, path, f|linux.O_LARGEFILE, uint32(mode)&0o7777, 0)
 }
+
+// pathOnly is what counts beside O_PATH.
+const pathOnly = linux.O_PATH | linux.O_DIRECTORY | linux.O_NOFOLLOW | linux.O_CLOEXEC
 
 // resolveFlags are openat2(2)'s RESOLVE_* and what they mean for a walk.
 var resolveFlags = [...]struct {
@@ -58,7 +62,7 @@ var resolveFlags = [...]struct {
 }
 
 // openat2 is openat2(2).
-func openat2(t *kernel.Task, dfd FD, path Path, how Addr, size Size) (uintptr, error) {
+func openat2(t *kernel.Task, dfd FD, path Path, a Addr, size Size) (uintptr, error) {
 	const least = 24
 	if size < least {
 		return 0, linux.EINVAL
@@ -67,18 +71,17 @@ func openat2(t *kernel.Task, dfd FD, path Path, how Addr, size Size) (uintptr, e
 		return 0, linux.E2BIG
 	}
 	var h linux.OpenHow
-	if err := copyInSized(t, how, uint64(size), &h); err != nil {
+	if err := copyInSized(t, a, uint64(size), &h); err != nil {
 		return 0, err
 	}
-	var walk vfs.WalkFlags
+	var how vfs.WalkFlags
 	rest := h.Resolve
 	for _, r := range resolveFlags {
 		if h.Resolve&r.resolve != 0 {
-			walk |= r.walk
+			how |= r.walk
 			rest &^= r.resolve
 		}
 	}
-	const pathOnly = linux.O_PATH | linux.O_DIRECTORY | linux.O_NOFOLLOW | linux.O_CLOEXEC
 	makes := h.Flags&linux.O_CREAT != 0 || h.Flags&linux.O_TMPFILE == linux.O_TMPFILE
 	switch {
 	case h.Flags&^openFlags != 0,
@@ -90,12 +93,17 @@ func openat2(t *kernel.Task, dfd FD, path Path, how Addr, size Size) (uintptr, e
 	case rest != 0:
 		return 0, linux.EAGAIN // nothing is known to be cached
 	}
-	return openFile(t, dfd, path, uint32(h.Flags)|linux.O_LARGEFILE, uint32(h.Mode), walk)
+	return openFile(t, dfd, path, uint32(h.Flags)|linux.O_LARGEFILE, uint32(h.Mode), how)
 }
+
+// tmpfileBit is O_TMPFILE without the O_DIRECTORY in it (__O_TMPFILE).
+const tmpfileBit = linux.O_TMPFILE &^ linux.O_DIRECTORY
 
 // openFile opens a file and gives t a descriptor for it (do_sys_openat2).
 func openFile(t *kernel.Task, dfd FD, path Path, flags, mode uint32, how vfs.WalkFlags) (uintptr, error) {
-	if flags&tmpfileBit != 0 && (flags&linux.O_TMPFILE != linux.O_TMPFILE || flags&linux.O_ACCMODE == 0) {
+	switch {
+	case flags&tmpfileBit != 0 && (flags&linux.O_DIRECTORY == 0 || flags&linux.O_CREAT != 0 || flags&linux.O_ACCMODE == 0),
+		flags&linux.O_CREAT != 0 && flags&linux.O_DIRECTORY != 0:
 		return 0, linux.EINVAL
 	}
 	c := vfsCtx(t)
@@ -114,16 +122,13 @@ func openFile(t *kernel.Task, dfd FD, path Path, flags, mode uint32, how vfs.Wal
 	return addFile(t, f, cloexec(flags))
 }
 
-// tmpfileBit is O_TMPFILE without the O_DIRECTORY in it (__O_TMPFILE).
-const tmpfileBit = linux.O_TMPFILE &^ linux.O_DIRECTORY
-
 // waitOpen waits for the other end of a FIFO (fifo(7)).
 func waitOpen(t *kernel.Task, f *vfs.File) error {
-	w, ok := f.Ops().(vfs.OpenWaiter)
-	if !ok {
+	e, ok := f.Ops().(*pipe.End)
+	if !ok || e.Opened() == nil {
 		return nil
 	}
-	_, err := blockOn(t, f.Queue(), readEvents|writeEvents, 0, func() (int64, error) { return 0, w.Opened() })
+	_, err := blockOn(t, f.Queue(), readEvents|writeEvents, 0, func() (int64, error) { return 0, e.Opened() })
 	return err
 }
 

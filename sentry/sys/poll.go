@@ -88,7 +88,7 @@ func (p *pollSet) look(register registerFlag) (n int64) {
 		if d.FD < 0 {
 			continue
 		}
-		if w.file == nil || w.file.IsPath() {
+		if w.file == nil || w.file.Flags()&linux.O_PATH != 0 {
 			d.Revents = linux.POLLNVAL
 			n++
 			continue

@@ -162,8 +162,12 @@ func pwritev2(t *kernel.Task, fd FD, iov Addr, count Size, off, _ Offset, flags 
 	} else {
 		n, err = pwriteFile(t, f, b, int64(off))
 	}
-	if err == nil && flags&(linux.RWF_DSYNC|linux.RWF_SYNC) != 0 {
-		err = syncFile(t, f, flags&linux.RWF_SYNC == 0)
+	switch {
+	case err != nil:
+	case flags&linux.RWF_SYNC != 0:
+		err = syncFile(t, f, wholeFile)
+	case flags&linux.RWF_DSYNC != 0:
+		err = syncFile(t, f, dataOnly)
 	}
 	return n, err
 }

@@ -13,6 +13,7 @@ type scratch struct {
 	ctx  vfs.Ctx
 	buf  guest.Buf
 	segs []guest.Seg
+	stat linux.Stat
 	iov  [linux.UIO_FASTIOV]linux.IOVec
 	poll pollSet
 	// events is what epoll_wait(2) collects in.

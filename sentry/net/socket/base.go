@@ -174,7 +174,7 @@ func setTimeout(to *atomic.Int64, value []byte) error {
 		if tv.Sec < 0 {
 			to.Store(1) // do not wait at all
 		}
-	case tv.Sec >= math.MaxInt64/1e9:
+	case tv.Sec >= math.MaxInt64/1_000_000_000:
 		to.Store(0)
 	default:
 		to.Store(tv.Sec*1e9 + tv.Usec*1e3)

@@ -1,0 +1,121 @@
+package vfs
+
+import (
+	"strings"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/auth"
+)
+
+// capabilityXattr holds a program's capabilities (capabilities(7)).
+const capabilityXattr = "security.capability"
+
+// mayXattr reports whether c may access the attribute (xattr_permission).
+func mayXattr(c *Ctx, p Path, name string, want Access) error {
+	if want == MayWrite && p.Mount != nil && p.Mount.Flags&ReadOnly != 0 {
+		return linux.EROFS
+	}
+	space, _, _ := strings.Cut(name, ".")
+	switch space {
+	case "security":
+		need := auth.CapSysAdmin
+		if name == capabilityXattr {
+			need = auth.CapSetfcap
+		}
+		if want == MayWrite && !c.Creds.Has(need) {
+			return linux.EPERM
+		}
+		return nil
+	case "system":
+		return nil
+	case "trusted":
+		switch {
+		case c.Creds.Has(auth.CapSysAdmin):
+			return nil
+		case want == MayWrite:
+			return linux.EPERM
+		}
+		return linux.ENODATA
+	case "user":
+		return mayUserXattr(c, p, want)
+	}
+	return linux.EOPNOTSUPP
+}
+
+// mayUserXattr is xattr(7)'s rules for what users attach to files.
+func mayUserXattr(c *Ctx, p Path, want Access) error {
+	a, err := p.Inode().Attr(c)
+	if err != nil {
+		return err
+	}
+	switch kind := p.Inode().Kind(); {
+	case kind != linux.S_IFREG && kind != linux.S_IFDIR:
+		if want == MayWrite {
+			return linux.EPERM
+		}
+		return linux.ENODATA
+	case kind == linux.S_IFDIR && want == MayWrite && a.Mode&linux.S_ISVTX != 0 && !owns(c, &a):
+		return linux.EPERM
+	}
+	return Permission(c, p.Inode(), want)
+}
+
+// xattrs returns the attributes of the file at p after the checks that all
+// calls make.
+func xattrs(c *Ctx, p Path, name string, want Access) (Xattrs, error) {
+	if err := mayXattr(c, p, name, want); err != nil {
+		return nil, err
+	}
+	x, ok := p.Inode().(Xattrs)
+	if !ok {
+		return nil, linux.EOPNOTSUPP
+	}
+	return x, nil
+}
+
+// GetXattr is getxattr(2) for the file at p.
+func GetXattr(c *Ctx, p Path, name string) ([]byte, error) {
+	x, err := xattrs(c, p, name, MayRead)
+	if err != nil {
+		return nil, err
+	}
+	return x.GetXattr(c, name)
+}
+
+// SetXattr is setxattr(2) for the file at p.
+func SetXattr(c *Ctx, p Path, name string, value []byte, flags uint32) error {
+	x, err := xattrs(c, p, name, MayWrite)
+	if err != nil {
+		return err
+	}
+	return x.SetXattr(c, name, value, flags)
+}
+
+// RemoveXattr is removexattr(2) for the file at p.
+func RemoveXattr(c *Ctx, p Path, name string) error {
+	x, err := xattrs(c, p, name, MayWrite)
+	if err != nil {
+		return err
+	}
+	return x.RemoveXattr(c, name)
+}
+
+// ListXattr is listxattr(2) for the file at p, without the names that c may not
+// see.
+func ListXattr(c *Ctx, p Path) ([]string, error) {
+	x, ok := p.Inode().(Xattrs)
+	if !ok {
+		return nil, nil
+	}
+	all, err := x.ListXattr(c)
+	if err != nil || c.Creds.Has(auth.CapSysAdmin) {
+		return all, err
+	}
+	seen := all[:0:0]
+	for _, n := range all {
+		if !strings.HasPrefix(n, "trusted.") {
+			seen = append(seen, n)
+		}
+	}
+	return seen, nil
+}
