@@ -91,3 +91,7 @@ func (f *File) Fallocate(c *Ctx, mode uint32, off, n int64) error {
 	}
 	return a.Fallocate(c, mode, off, n)
 }
+
+// Owns reports whether c may act as the owner of a file with attributes at
+// (inode_owner_or_capable).
+func Owns(c *Ctx, at *Attr) bool { return owns(c, at) }

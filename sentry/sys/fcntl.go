@@ -1,0 +1,154 @@
+package sys
+
+import (
+	"glovebox/abi/linux"
+	"glovebox/abi/sysno"
+	"glovebox/sentry/file/pipe"
+	"glovebox/sentry/kernel"
+	"glovebox/sentry/vfs"
+)
+
+// controlling is the calls that change open files and descriptors.
+var controlling = family{
+	sysno.Fcntl: call3(fcntl).except("leases, F_NOTIFY and hints are EINVAL; SIGIO is not sent"),
+	sysno.Flock: call2(flock),
+	sysno.Ioctl: call3(ioctl),
+}
+
+// A sealer is a file of memfd_create(2).
+type sealer interface {
+	AddSeals(seals uint32) error
+	Seals() uint32
+}
+
+// pathFcntls are the commands that a file opened with O_PATH takes
+// (check_fcntl_cmd).
+func pathFcntl(cmd Uint) bool {
+	switch cmd {
+	case linux.F_DUPFD, linux.F_DUPFD_CLOEXEC, linux.F_GETFD, linux.F_SETFD, linux.F_GETFL, linux.F_DUPFD_QUERY:
+		return true
+	}
+	return false
+}
+
+// fcntl is fcntl(2).
+func fcntl(t *kernel.Task, fd FD, cmd Uint, arg LFlags) (uintptr, error) {
+	f, err := getAnyFile(t, fd)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Dec()
+	if f.Flags()&linux.O_PATH != 0 && !pathFcntl(cmd) {
+		return 0, linux.EBADF
+	}
+	switch cmd {
+	case linux.F_DUPFD, linux.F_DUPFD_CLOEXEC:
+		return dupFrom(t, f, cmd, arg)
+	case linux.F_GETFD:
+		flags, err := fdsOf(t).Flags(int32(fd))
+		return uintptr(flags), err
+	case linux.F_SETFD:
+		return 0, fdsOf(t).SetFlags(int32(fd), vfs.FDFlags(arg&linux.FD_CLOEXEC))
+	case linux.F_GETFL:
+		return uintptr(f.Flags()), nil
+	case linux.F_SETFL:
+		return 0, setStatus(t, f, uint32(arg))
+	case linux.F_DUPFD_QUERY:
+		return dupQuery(t, f, FD(arg))
+	case linux.F_GETLK, linux.F_SETLK, linux.F_SETLKW, linux.F_OFD_GETLK, linux.F_OFD_SETLK, linux.F_OFD_SETLKW:
+		return 0, recordLock(t, f, cmd, Addr(arg))
+	case linux.F_SETOWN:
+		f.Owner().Store(int32(arg))
+		return 0, nil
+	case linux.F_GETOWN:
+		return uintptr(f.Owner().Load()), nil
+	case linux.F_SETSIG:
+		if arg > linux.NSIG {
+			return 0, linux.EINVAL
+		}
+		f.Signal().Store(int32(arg))
+		return 0, nil
+	case linux.F_GETSIG:
+		return uintptr(f.Signal().Load()), nil
+	case linux.F_SETPIPE_SZ, linux.F_GETPIPE_SZ:
+		return pipeSize(t, f, cmd, arg)
+	case linux.F_ADD_SEALS, linux.F_GET_SEALS:
+		return seals(f, cmd, arg)
+	}
+	return 0, linux.EINVAL
+}
+
+// dupFrom is F_DUPFD and F_DUPFD_CLOEXEC.
+func dupFrom(t *kernel.Task, f *vfs.File, cmd Uint, least LFlags) (uintptr, error) {
+	limit := fdLimit(t)
+	if uint64(least) >= limit {
+		return 0, linux.EINVAL
+	}
+	var flags vfs.FDFlags
+	if cmd == linux.F_DUPFD_CLOEXEC {
+		flags = vfs.CloseOnExec
+	}
+	f.Inc()
+	fd, err := fdsOf(t).Add(f, int32(least), flags, limit)
+	if err != nil {
+		f.Dec()
+		return 0, err
+	}
+	return uintptr(fd), nil
+}
+
+// dupQuery is F_DUPFD_QUERY: whether fd is of the same open file.
+func dupQuery(t *kernel.Task, f *vfs.File, fd FD) (uintptr, error) {
+	g, err := getAnyFile(t, fd)
+	if err != nil {
+		return 0, err
+	}
+	defer g.Dec()
+	if f == g {
+		return 1, nil
+	}
+	return 0, nil
+}
+
+// setStatus is F_SETFL (setfl).
+func setStatus(t *kernel.Task, f *vfs.File, flags uint32) error {
+	if flags&linux.O_NOATIME != 0 && f.Flags()&linux.O_NOATIME == 0 && !f.Path().IsZero() {
+		c := ioCtx(t)
+		a, err := f.Path().Inode().Attr(c)
+		if err != nil {
+			return err
+		}
+		if !vfs.Owns(c, &a) {
+			return linux.EPERM
+		}
+	}
+	f.SetFlags(flags)
+	return nil
+}
+
+// pipeSize is F_SETPIPE_SZ and F_GETPIPE_SZ: EBADF for what is no pipe.
+func pipeSize(t *kernel.Task, f *vfs.File, cmd Uint, arg LFlags) (uintptr, error) {
+	e, ok := f.Ops().(*pipe.End)
+	if !ok {
+		return 0, linux.EBADF
+	}
+	if cmd == linux.F_GETPIPE_SZ {
+		return uintptr(e.Size()), nil
+	}
+	n, err := e.SetSize(t.Creds(), uint64(uint32(arg)))
+	return uintptr(n), err
+}
+
+// seals is F_ADD_SEALS and F_GET_SEALS: EINVAL for what cannot be sealed.
+func seals(f *vfs.File, cmd Uint, arg LFlags) (uintptr, error) {
+	s, ok := f.Ops().(sealer)
+	switch {
+	case !ok, cmd == linux.F_ADD_SEALS && arg>>32 != 0:
+		return 0, linux.EINVAL
+	case cmd == linux.F_GET_SEALS:
+		return uintptr(s.Seals()), nil
+	case !f.Writable():
+		return 0, linux.EPERM
+	}
+	return 0, s.AddSeals(uint32(arg))
+}
