@@ -8,7 +8,6 @@ import (
 	"glovebox/sentry/vfs"
 )
 
-
 // Options are what /sys shows.
 type Options struct {
 	// Dev is st_dev.
@@ -76,4 +75,3 @@ func cpuRange(n int) string {
 	}
 	return fmt.Sprintf("0-%d\n", n-1)
 }
-
