@@ -38,7 +38,6 @@ var refused = family{
 	sysno.LsmGetSelfAttr: refuse(linux.ENOSYS, newer),
 	sysno.LsmSetSelfAttr: refuse(linux.ENOSYS, newer),
 	sysno.LsmListModules: refuse(linux.ENOSYS, newer),
-	sysno.Mseal:          refuse(linux.ENOSYS, newer),
 	sysno.Setxattrat:     refuse(linux.ENOSYS, newer),
 	sysno.Getxattrat:     refuse(linux.ENOSYS, newer),
 	sysno.Listxattrat:    refuse(linux.ENOSYS, newer),
@@ -65,6 +64,5 @@ var refused = family{
 	sysno.LandlockCreateRuleset: refuse(linux.EOPNOTSUPP, "as with Landlock disabled"),
 	sysno.LandlockAddRule:       refuse(linux.EOPNOTSUPP, "as with Landlock disabled"),
 	sysno.LandlockRestrictSelf:  refuse(linux.EOPNOTSUPP, "as with Landlock disabled"),
-	sysno.MapShadowStack:        refuse(linux.EOPNOTSUPP, "no shadow stacks"),
 	sysno.Ptrace:                refuse(linux.EPERM, "tasks cannot be traced yet"),
 }

@@ -1,0 +1,136 @@
+package sys_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/auth"
+	"glovebox/sentry/fs/tmpfs"
+	"glovebox/sentry/guest"
+	"glovebox/sentry/kernel"
+	"glovebox/sentry/mm"
+	"glovebox/sentry/platform/systrap"
+	"glovebox/sentry/sys"
+	"glovebox/sentry/vfs"
+)
+
+// TestGuests runs the programs of test/guest that need nothing but a kernel.
+// Their complaints go to the test's output.
+func TestGuests(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("no C compiler")
+	}
+	p, err := systrap.New()
+	if err != nil {
+		t.Skip(err)
+	}
+	host := &mm.Host{Platform: p, ReadOnly: reopen}
+	for _, name := range []string{"process", "signals", "threads", "privilege", "exec"} {
+		t.Run(name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), name)
+			src := filepath.Join("../../test/guest", name+".c")
+			if b, err := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", out, src).CombinedOutput(); err != nil {
+				t.Skipf("%v: %s", err, b)
+			}
+			b, err := os.ReadFile(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if status := runGuest(t, host, b); status != 0 {
+				t.Errorf("status %#x", status)
+			}
+		})
+	}
+}
+
+// reopen is what the template process does outside tests.
+func reopen(fd int) (int, error) {
+	return unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+}
+
+// output is a file that passes what is written to it on to the test.
+type output struct {
+	vfs.NoFile
+	t *testing.T
+}
+
+func (o output) Write(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
+	p := make([]byte, b.Len())
+	n, err := b.CopyIn(p)
+	o.t.Logf("%s", p[:n])
+	return int64(n), err
+}
+
+// runGuest runs a program as init of an empty file system and returns its wait
+// status.
+func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
+	t.Helper()
+	root := &auth.Creds{Permitted: auth.AllCaps, Effective: auth.AllCaps, Bounding: auth.AllCaps}
+	v := vfs.NewVFS(tmpfs.New(tmpfs.Options{Mode: 0o755}), "tmpfs", 0)
+	c := &vfs.Ctx{Creds: root, Root: v.Root(), Cwd: v.Root(), FileLimit: linux.RLIM_INFINITY}
+	put(t, v, c, "/guest", program, 0o4755)
+	put(t, v, c, "/script", []byte("#!/guest  one two\n"), 0o755)
+	put(t, v, c, "/garbage", []byte("x"), 0o755)
+	put(t, v, c, "/plain", []byte("x"), 0o644)
+	at, err := v.Walk(c, v.Root(), "/guest", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := v.OpenExec(c, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &kernel.Kernel{Host: host, Syscall: sys.Dispatch, CPUs: 2, TotalMemory: 1 << 30, Logf: t.Logf}
+	limits := new(kernel.Limits)
+	limits.SetAll(kernel.DefaultLimits())
+	img, err := (&sys.Execution{
+		Kernel: k, VFS: v, Ctx: c, File: f, Name: "/guest",
+		Args: []string{"/guest"}, Env: []string{"E=1"}, Limits: limits,
+	}).Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fds := vfs.NewFDTable()
+	for range 3 {
+		if _, err := fds.Add(vfs.NewAnonFile("output", output{t: t}, linux.O_RDWR), 0, 0, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tg, err := k.Start(&kernel.Init{
+		Namespace: k.NewPIDNamespace(), Memory: img.Memory, Regs: img.Regs, Creds: img.Creds,
+		Comm: img.Comm, UTS: kernel.NewUTS("box", ""), Limits: limits.All(),
+		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(v.Root(), v.Root(), 0o22), VFS: v},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-tg.Done():
+	case <-time.After(30 * time.Second):
+		buf := make([]byte, 1<<20)
+		t.Fatalf("the guest hangs\n%s", buf[:runtime.Stack(buf, true)])
+	}
+	k.Wait()
+	return tg.ExitStatus()
+}
+
+func put(t *testing.T, v *vfs.VFS, c *vfs.Ctx, name string, content []byte, mode uint32) {
+	t.Helper()
+	f, err := v.Open(c, v.Root(), name, linux.O_WRONLY|linux.O_CREAT, mode, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Dec()
+	b := guest.Local(content)
+	if _, err := f.Pwrite(c, &b, 0); err != nil {
+		t.Fatal(err)
+	}
+}
