@@ -15,10 +15,12 @@ import (
 // A File is an open file description (struct file): what descriptors refer to.
 // It is counted by descriptors, mappings and calls in progress.
 type File struct {
-	refs  ref.Count
-	ops   FileOps
-	path  Path   // zero for files without a name
-	name  string // of those, as /proc/PID/fd shows it
+	refs ref.Count
+	ops  FileOps
+	path Path   // zero for files without a name
+	name string // of those, as /proc/PID/fd shows it
+	// anon is the place that Place made up for those.
+	anon  atomic.Pointer[Dentry]
 	creds *auth.Creds
 	flags atomic.Uint32
 

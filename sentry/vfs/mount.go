@@ -239,8 +239,11 @@ func (v *VFS) up(root, p Path) Path {
 // PathName is d_path: p as seen from root, with " (deleted)" behind a file that
 // has no name any more, and "(unreachable)" before one that is outside.
 func (v *VFS) PathName(root, p Path) string {
-	if p.IsZero() {
+	switch {
+	case p.IsZero():
 		return ""
+	case p.Mount == anonMount:
+		return p.Dentry.name
 	}
 	s, ok := v.pathFrom(root, p)
 	if !ok {
@@ -287,5 +290,8 @@ func (v *VFS) pathFrom(root, p Path) (string, bool) {
 // absolute returns p as seen from the root of all.
 func absolute(p Path) string {
 	v := p.Mount.vfs
+	if v == nil {
+		return p.Dentry.name
+	}
 	return v.PathName(v.Root(), p)
 }
