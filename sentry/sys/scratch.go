@@ -4,6 +4,7 @@ import (
 	"glovebox/abi/linux"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/kernel"
+	"glovebox/sentry/net/socket"
 	"glovebox/sentry/vfs"
 )
 
@@ -13,6 +14,8 @@ type scratch struct {
 	ctx  vfs.Ctx
 	buf  guest.Buf
 	segs []guest.Seg
+	send socket.Outgoing
+	recv socket.Incoming
 	stat linux.Stat
 	iov  [linux.UIO_FASTIOV]linux.IOVec
 	poll pollSet

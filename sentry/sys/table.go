@@ -28,6 +28,8 @@ var families = [...]family{
 	polling,
 	epolling,
 	anonymous,
+	sockets,
+	messages,
 	executions,
 	waits,
 	pidfds,

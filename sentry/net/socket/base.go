@@ -13,6 +13,8 @@ import (
 // embeds it.
 type Base struct {
 	Domain, Type, Protocol int // immutable
+	// ID is the inode number, in "socket:[ID]". Immutable.
+	ID uint64
 
 	// RecvTimeoutNS and SendTimeoutNS are SO_RCVTIMEO and SO_SNDTIMEO, 0 for
 	// none.
@@ -25,6 +27,11 @@ type Base struct {
 	prio   atomic.Int32
 	mark   atomic.Uint32
 }
+
+var lastID atomic.Uint64
+
+// NextID returns an ID that no other socket has.
+func NextID() uint64 { return lastID.Add(1) }
 
 // onOff are the options that are remembered as a bit. What they mean is the
 // family's to know; those without meaning for a family are only remembered, as

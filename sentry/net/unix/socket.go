@@ -15,7 +15,6 @@ import (
 type Socket struct {
 	socket.Base
 	ns *Namespace // immutable
-	id uint64     // the inode number; immutable
 
 	queue wait.Queue // for those who wait for this socket
 	room  wait.Queue // for those who wait for room in what it has received
@@ -75,16 +74,13 @@ const (
 	writable = wait.Out | wait.WrNorm | wait.WrBand
 )
 
-func newSocket(ns *Namespace, typ int, id uint64) *Socket {
-	s := &Socket{ns: ns, id: id}
-	s.Domain, s.Type = linux.AF_UNIX, typ
+func newSocket(ns *Namespace, typ int) *Socket {
+	s := &Socket{ns: ns}
+	s.Domain, s.Type, s.ID = linux.AF_UNIX, typ, socket.NextID()
 	s.sndbuf.Store(defaultBuf)
 	s.rcvbuf.Store(defaultBuf)
 	return s
 }
-
-// ID returns the number in "socket:[ID]".
-func (s *Socket) ID() uint64 { return s.id }
 
 // kind returns what s transfers.
 func (s *Socket) kind() kind {

@@ -27,7 +27,6 @@ type Namespace struct {
 	abstract map[string]*Socket    // guarded by mu
 	inodes   map[vfs.Inode]*Socket // by what bind(2) made; guarded by mu
 	lastAuto uint32                // guarded by mu
-	lastIno  uint64                // guarded by mu
 
 	flights
 }
@@ -74,11 +73,7 @@ func (ns *Namespace) create(typ, protocol int) (*Socket, error) {
 	default:
 		return nil, linux.ESOCKTNOSUPPORT
 	}
-	ns.mu.Lock()
-	ns.lastIno++
-	id := ns.lastIno
-	ns.mu.Unlock()
-	return newSocket(ns, typ, id), nil
+	return newSocket(ns, typ), nil
 }
 
 // bindAbstract gives s the abstract name, or any that is free if it is "".
