@@ -65,7 +65,7 @@ func newKernel(cfg *Config) (*kernel.Kernel, error) {
 		return nil, fmt.Errorf("sysinfo: %w", err)
 	}
 	k := &kernel.Kernel{
-		Host:        &mm.Host{Platform: p, ReadOnly: host.Reopen},
+		Host:        &mm.Host{Platform: p, ReadOnly: host.ReopenMemory},
 		Syscall:     sys.Dispatch,
 		FPSize:      p.FPSize(),
 		CPUs:        runtime.NumCPU(),

@@ -101,7 +101,7 @@ var socketRules = []rule{
 // /proc/self/fd, as KeepReopen leaves it.
 const ReopenFD = 1000
 
-// KeepReopen makes Reopen work after SealSentry. procFD is the root of a procfs
+// KeepReopen makes ReopenMemory work after SealSentry. procFD is the root of a procfs
 // of the caller's pid namespace.
 func KeepReopen(procFD int) error {
 	fd, err := unix.Openat(procFD, "self/fd", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -112,8 +112,8 @@ func KeepReopen(procFD int) error {
 	return unix.Dup3(fd, ReopenFD, unix.O_CLOEXEC)
 }
 
-// Reopen returns a read-only descriptor of the file behind fd.
-func Reopen(fd int) (int, error) {
+// ReopenMemory returns a read-only descriptor of the file behind fd.
+func ReopenMemory(fd int) (int, error) {
 	return unix.Openat(ReopenFD, strconv.Itoa(fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
