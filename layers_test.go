@@ -33,6 +33,7 @@ var layers = []string{
 	"sentry/memfile",
 	"sentry/mm",
 	"sentry/auth",
+	"sentry/ipc",
 	"sentry/vfs",
 	"sentry/loader",
 	"sentry/net/socket",
