@@ -46,16 +46,18 @@ const (
 	MSG_INFO     = 12
 	MSG_STAT_ANY = 13
 
-	// Limits: of semaphores per set, their value, sets, operations a call and
+	// Limits: of semaphores per set, their value, sets, semaphores in all (less
+	// than Linux has: they are memory of the Sentry), operations a call and
 	// segments; of a message, a queue and queues.
 	SEMMSL = 32000
 	SEMVMX = 32767
 	SEMMNI = 32000
+	SEMMNS = 1 << 20
 	SEMOPM = 500
 	SHMMNI = 4096
 	MSGMAX = 8192
 	MSGMNB = 16384
-	MSGMNI = 32000
+	MSGMNI = 1024
 )
 
 // IPCPerm is struct ipc64_perm.

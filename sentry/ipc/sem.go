@@ -46,6 +46,9 @@ func (ns *Namespace) Semget(w Who, key int32, n int32, flags uint32) (int32, err
 		if n == 0 {
 			return nil, linux.EINVAL
 		}
+		if ns.semsLocked()+int(n) > linux.SEMMNS {
+			return nil, linux.ENOSPC
+		}
 		return &Set{sems: make([]semaphore, n)}, nil
 	})
 }
@@ -288,6 +291,17 @@ func (ns *Namespace) SemValues(w Who, id int32) ([]uint16, error) {
 	return vals, nil
 }
 
+// SemCount returns how many semaphores a set has, for SETALL.
+func (ns *Namespace) SemCount(id int32) (int, error) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	s, err := ns.sems.find(id)
+	if err != nil {
+		return 0, err
+	}
+	return len(s.sems), nil
+}
+
 // SemSetValues is SETALL, or with one value SETVAL of semaphore num. What exits
 // would have taken back is forgotten.
 func (ns *Namespace) SemSetValues(w Who, id, num int32, vals []uint16) error {
@@ -318,10 +332,14 @@ func (ns *Namespace) SemSetValues(w Who, id, num int32, vals []uint16) error {
 func (ns *Namespace) SemInfo() (sets, sems int32, highest uintptr) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
+	return int32(ns.sems.count), int32(ns.semsLocked()), ns.sems.highest()
+}
+
+func (ns *Namespace) semsLocked() (n int) {
 	for _, s := range ns.sems.slots {
 		if s != nil {
-			sems += int32(len(s.sems))
+			n += len(s.sems)
 		}
 	}
-	return int32(ns.sems.count), sems, ns.sems.highest()
+	return n
 }

@@ -2,6 +2,7 @@ package ipc
 
 import (
 	"fmt"
+	"strings"
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/guest"
@@ -64,6 +65,9 @@ func (ns *Namespace) Shmat(w Who, id int32, mode uint32) (*Segment, error) {
 	s.atime, s.lpid = now(), w.PID
 	return s, nil
 }
+
+// Size returns the segment's size in bytes.
+func (s *Segment) Size() uint64 { return s.size }
 
 // Detached notes who detached the segment id (shmdt(2)).
 func (ns *Namespace) Detached(w Who, id int32) {
@@ -217,3 +221,6 @@ func (b backing) Size() (int64, error) {
 
 func (b backing) Inc()     { b.Refs.Inc() }
 func (b backing) Release() { b.Dec() }
+
+// IsSegment reports whether a mapping of that path and device is a Segment.
+func IsSegment(path string, dev uint64) bool { return dev == Dev && strings.HasPrefix(path, "/SYSV") }

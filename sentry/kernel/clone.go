@@ -5,6 +5,7 @@ import (
 	"glovebox/sentry/arch"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/guest"
+	"glovebox/sentry/ipc"
 )
 
 // CloneArgs say what a new task shares and how it starts (clone(2)).
@@ -153,7 +154,10 @@ func (t *Task) copyTask(a *CloneArgs) (*Task, error) {
 		child.alt = t.alt
 	}
 	child.cred.Store(t.Creds())
-	child.uts = t.uts
+	child.uts, child.ipc = t.uts, t.ipc
+	if f&linux.CLONE_SYSVSEM != 0 {
+		child.undo = t.shareUndo()
+	}
 	child.SetComm(t.Comm())
 	child.sched.copyFrom(&t.sched)
 	child.slackNS.Store(t.slackNS.Load())
@@ -248,6 +252,7 @@ func (child *Task) discard() {
 	child.k.users.get(child.Creds().UID).tasks.Add(-1)
 	child.ctx.Release()
 	child.files.set(Files{})
+	child.LeaveUndo()
 	child.mem.DecUsers()
 	if len(child.tg.tasks) == 0 {
 		child.tg.sighand.dec()
@@ -274,6 +279,7 @@ type Init struct {
 	Comm      string
 	Files     Files
 	UTS       *UTS
+	IPC       *ipc.Namespace // nil: a new one
 	// Terminal becomes the process's controlling terminal if not nil.
 	Terminal *Terminal
 	Limits   [linux.RLIM_NLIMITS]linux.Rlimit
@@ -289,7 +295,10 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	t.mem, t.ctx, t.regs = in.Memory, ctx, in.Regs
 	t.regs.OrigRAX = arch.NoCall
 	t.cred.Store(in.Creds)
-	t.uts = in.UTS
+	t.uts, t.ipc = in.UTS, in.IPC
+	if t.ipc == nil {
+		t.ipc = ipc.NewNamespace(k.Host.ReadOnly)
+	}
 	t.SetComm(in.Comm)
 	t.files.v = in.Files
 	tg := &ThreadGroup{k: k, ns: in.Namespace, exitSignal: linux.SIGCHLD, sighand: &SigHand{users: 1}, done: make(chan struct{})}

@@ -43,6 +43,7 @@ func (t *Task) exit() {
 	}
 	tg.mu.Unlock()
 	t.leaveMemory(nil, nil)
+	t.LeaveUndo()
 	t.files.set(Files{})
 	t.cpu.stop(Now())
 	last := t.leaveGroup()

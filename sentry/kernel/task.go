@@ -19,6 +19,7 @@ import (
 	"glovebox/sentry/arch"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/guest"
+	"glovebox/sentry/ipc"
 	"glovebox/sentry/platform"
 )
 
@@ -60,7 +61,9 @@ type Task struct {
 	files files
 
 	cred atomic.Pointer[auth.Creds]
-	uts  *UTS // immutable
+	uts  *UTS           // immutable
+	ipc  *ipc.Namespace // immutable
+	undo *semUndo       // task goroutine only
 	comm atomic.Pointer[string]
 
 	// work is why the task must look up before it runs guest code again.

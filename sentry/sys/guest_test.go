@@ -33,7 +33,7 @@ func TestGuests(t *testing.T) {
 		t.Skip(err)
 	}
 	host := &mm.Host{Platform: p, ReadOnly: reopen}
-	for _, name := range []string{"process", "signals", "threads", "privilege", "exec"} {
+	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "exec"} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), name)
 			src := filepath.Join("../../test/guest", name+".c")
@@ -114,7 +114,7 @@ func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 	}
 	select {
 	case <-tg.Done():
-	case <-time.After(30 * time.Second):
+	case <-time.After(10 * time.Second):
 		buf := make([]byte, 1<<20)
 		t.Fatalf("the guest hangs\n%s", buf[:runtime.Stack(buf, true)])
 	}

@@ -173,6 +173,9 @@ func unshare(t *kernel.Task, flags LFlags) (uintptr, error) {
 	if flags&linux.CLONE_FS != 0 {
 		t.UnshareFS()
 	}
+	if flags&linux.CLONE_SYSVSEM != 0 {
+		t.LeaveUndo()
+	}
 	return 0, nil
 }
 

@@ -35,6 +35,8 @@ static inline int in_child(void (*f)(void))
 		_exit(failures != 0);
 	}
 	CHECK(waitpid(p, &status, 0) == p);
+	if (status != 0)
+		printf("child's wait status %#x\n", status);
 	return status;
 }
 
