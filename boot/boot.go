@@ -56,7 +56,7 @@ func run(cfg *Config) error {
 // newKernel makes a kernel on the platform that cfg names. It is not sealed
 // yet.
 func newKernel(cfg *Config) (*kernel.Kernel, error) {
-	p, err := newPlatform(cfg.Platform)
+	p, err := newPlatform(cfg.Platform, cfg.ProcFD)
 	if err != nil {
 		return nil, err
 	}

@@ -20,14 +20,14 @@ type guestPlatform interface {
 const DefaultPlatform = "systrap"
 
 // platforms is every way to run guest code, by name.
-var platforms = map[string]func() (guestPlatform, error){
-	"systrap": func() (guestPlatform, error) { return systrap.New() },
+var platforms = map[string]func(procFD int) (guestPlatform, error){
+	"systrap": func(procFD int) (guestPlatform, error) { return systrap.NewIn(procFD) },
 }
 
 // Platforms returns the names of all platforms.
 func Platforms() []string { return slices.Sorted(maps.Keys(platforms)) }
 
-func newPlatform(name string) (guestPlatform, error) {
+func newPlatform(name string, procFD int) (guestPlatform, error) {
 	if name == "" {
 		name = DefaultPlatform
 	}
@@ -35,7 +35,7 @@ func newPlatform(name string) (guestPlatform, error) {
 	if f == nil {
 		return nil, fmt.Errorf("platform %q: there are %s", name, strings.Join(Platforms(), ", "))
 	}
-	p, err := f()
+	p, err := f(procFD)
 	if err != nil {
 		return nil, fmt.Errorf("platform %s: %w", name, err)
 	}

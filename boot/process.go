@@ -41,7 +41,7 @@ func (s *sandbox) start(p *Process, fds *vfs.FDTable, tty *terminal) (*kernel.Th
 	in := &kernel.Init{
 		Namespace: s.pid, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
 		UTS: s.uts, Limits: lim,
-		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(c.Root, c.Cwd, p.Umask), VFS: s.vfs, Sockets: sockets()},
+		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(c.Root, c.Cwd, p.Umask), VFS: s.vfs, Sockets: s.sockets},
 	}
 	if tty != nil {
 		in.Terminal = &tty.Terminal

@@ -9,8 +9,11 @@ import (
 
 	"glovebox/abi/linux"
 	"glovebox/control"
+	"glovebox/p9"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/kernel"
+	"glovebox/sentry/net/socket"
+	"glovebox/sentry/net/unix"
 	"glovebox/sentry/vfs"
 )
 
@@ -21,8 +24,13 @@ type sandbox struct {
 	pid *kernel.PIDNamespace
 	uts *kernel.UTS
 	vfs *vfs.VFS
-	fds *vfs.FDTable
-	tty *terminal // nil without a console
+	// gofer serves the host's files. Without it there is no sandbox.
+	gofer *p9.Client
+	devs  int // device numbers given out
+	fds   *vfs.FDTable
+	tty   *terminal // nil without a console
+	// sockets is the container's network namespace.
+	sockets socket.Families
 
 	mu   sync.Mutex
 	init *kernel.ThreadGroup // guarded by mu; nil until Start
@@ -32,8 +40,9 @@ var _ control.Sandbox = (*sandbox)(nil)
 
 func newSandbox(cfg *Config, k *kernel.Kernel) (*sandbox, error) {
 	s := &sandbox{cfg: cfg, k: k, pid: k.NewPIDNamespace(), uts: kernel.NewUTS(cfg.Hostname, cfg.Domainname)}
-	var err error
-	if s.vfs, err = s.mountAll(); err != nil {
+	s.sockets = socket.Families{linux.AF_UNIX: new(unix.Namespace)}
+	err := s.mountAll()
+	if err != nil {
 		return nil, err
 	}
 	if s.fds, s.tty, err = stdio(cfg); err != nil {

@@ -10,6 +10,7 @@ import (
 // guest may ask for. Calls that take a whole path are left out where one with
 // a directory's descriptor exists.
 var goferRules = slices.Concat(runtimeRules, socketRules, []rule{
+	allow(unix.SYS_GETRLIMIT),
 	allow(unix.SYS_OPENAT),
 	allow(unix.SYS_OPENAT2),
 	allow(unix.SYS_NEWFSTATAT),

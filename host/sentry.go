@@ -30,7 +30,8 @@ var runtimeRules = []rule{
 	allow(unix.SYS_MADVISE),
 	allow(unix.SYS_MINCORE),
 
-	allow(unix.SYS_CLONE).in(0, threadFlags),
+	// Without cgo the thread's TLS comes along.
+	allow(unix.SYS_CLONE).in(0, threadFlags, threadFlags|unix.CLONE_SETTLS),
 	allow(unix.SYS_EXIT),
 	allow(unix.SYS_EXIT_GROUP),
 	allow(unix.SYS_GETPID),

@@ -1,10 +1,14 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
+	"strconv"
 
+	"golang.org/x/sys/unix"
+
+	"glovebox/gofer"
+	"glovebox/host"
 	"glovebox/oci/sandbox"
 )
 
@@ -18,8 +22,23 @@ var goferCommand = command{
 			if err != nil {
 				return 0, fmt.Errorf("enter the gofer's root: %w", err)
 			}
-			_ = root
-			return 0, errors.New("gofer: not implemented")
+			return 0, serveFiles(root)
 		}
 	},
+}
+
+// serveFiles is the gofer's work, until the Sentry hangs up.
+func serveFiles(root *sandbox.GoferRoot) error {
+	o := gofer.Options{SelfFDs: root.SelfFDs}
+	for i, t := range root.Attach {
+		fd, err := unix.Open(t.Path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("attach point %d: %w", i, err)
+		}
+		o.Attach = append(o.Attach, gofer.Attach{Name: strconv.Itoa(i), Root: fd, ReadOnly: t.ReadOnly})
+	}
+	if err := host.SealGofer(); err != nil {
+		return err
+	}
+	return gofer.ServeFD(root.SocketFD, o)
 }

@@ -59,6 +59,8 @@ func goferStartCaps() []uintptr {
 type GoferRoot struct {
 	// SocketFD is the Sentry's 9P connection.
 	SocketFD int
+	// SelfFDs is what host.SelfFDs returned while there was a /proc.
+	SelfFDs int
 	// Attach are the attach points, as paths in the new root.
 	Attach []GoferTree
 }
@@ -80,6 +82,10 @@ func EnterGofer(configFD int) (*GoferRoot, error) {
 		return nil, err
 	}
 	follow(cfg.LifelineFD)
+	self, err := host.SelfFDs()
+	if err != nil {
+		return nil, err
+	}
 	scratch, err := host.ScratchTree()
 	if err != nil {
 		return nil, err
@@ -95,7 +101,7 @@ func EnterGofer(configFD int) (*GoferRoot, error) {
 	if err := host.EnterRoot(scratch); err != nil {
 		return nil, err
 	}
-	root := &GoferRoot{SocketFD: cfg.SocketFD}
+	root := &GoferRoot{SocketFD: cfg.SocketFD, SelfFDs: self}
 	for i, a := range cfg.Attach {
 		name := strconv.Itoa(i)
 		if err := a.attach(trees[i], scratch, name); err != nil {

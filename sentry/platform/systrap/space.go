@@ -16,7 +16,7 @@ type Space struct {
 	p *Platform
 	*stubProc
 	dead             atomic.Bool // set under mu before the process is reaped
-	done func() // guarded by mu; to be called when released and reaped
+	done             func()      // guarded by mu; to be called when released and reaped
 	released, reaped bool        // guarded by mu
 
 	mu       sync.Mutex

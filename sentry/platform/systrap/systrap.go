@@ -42,9 +42,20 @@ type Platform struct {
 
 var _ platform.Platform = (*Platform)(nil)
 
-// New starts the template. It must run before the process is sealed: it
-// executes a program and reads /proc/self/fd.
+// New is NewIn with the host's /proc.
 func New() (*Platform, error) {
+	proc, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /proc: %w", err)
+	}
+	defer unix.Close(proc)
+	return NewIn(proc)
+}
+
+// NewIn starts the template. It must run before the process is sealed: it
+// executes a program, by way of procFD, the root of a procfs of this process's
+// pid namespace, which is the working directory meanwhile.
+func NewIn(procFD int) (*Platform, error) {
 	p := &Platform{x: hostXstate(), ready: make(chan *stubProc, 1), spaces: map[*Space]struct{}{}}
 	bell, err := memfd("doorbell", bellSize)
 	if err != nil {
@@ -61,7 +72,7 @@ func New() (*Platform, error) {
 		// The template dies with the thread that started it, which
 		// therefore never ends.
 		runtime.LockOSThread()
-		started <- withoutASLR(func() error { return p.startTemplate(bell) })
+		started <- withoutASLR(func() error { return p.startTemplate(bell, procFD) })
 		select {}
 	}()
 	if err := <-started; err != nil {
@@ -83,9 +94,9 @@ func New() (*Platform, error) {
 // Limits implements platform.Platform.
 func (p *Platform) Limits() guest.Range { return guest.Range{Start: 0x10000, End: textBase} }
 
-func (p *Platform) startTemplate(bell int) error {
+func (p *Platform) startTemplate(bell, procFD int) error {
 	img := templateELF(stubFilter(stubRules, uint32(len(stubText()))))
-	exe, err := executable(img)
+	exe, err := executable(img, procFD)
 	if err != nil {
 		return err
 	}
@@ -95,14 +106,19 @@ func (p *Platform) startTemplate(bell int) error {
 		return err
 	}
 	defer unix.Close(pair[1])
-	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
+	// The root of a sandbox is empty, and the program has no name in it.
+	cwd, err := unix.Open(".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	defer null.Close()
-	n := null.Fd()
-	_, err = syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", exe), []string{"stub"}, &syscall.ProcAttr{
-		Files: []uintptr{n, n, n, uintptr(pair[1]), uintptr(bell)},
+	defer unix.Close(cwd)
+	if err := unix.Fchdir(procFD); err != nil {
+		return err
+	}
+	defer unix.Fchdir(cwd)
+	b := uintptr(bell)
+	_, err = syscall.ForkExec(fmt.Sprintf("self/fd/%d", exe), []string{"stub"}, &syscall.ProcAttr{
+		Files: []uintptr{b, b, b, uintptr(pair[1]), b},
 		Sys:   &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL},
 	})
 	if err != nil {
@@ -116,7 +132,7 @@ func (p *Platform) startTemplate(bell int) error {
 // executable returns a read-only descriptor of a file that holds img: one that
 // is open for writing cannot be executed. Its number is not one of those that
 // the child is given.
-func executable(img []byte) (int, error) {
+func executable(img []byte, procFD int) (int, error) {
 	fd, err := unix.MemfdCreate("stub", unix.MFD_CLOEXEC)
 	if err != nil {
 		return -1, err
@@ -125,7 +141,7 @@ func executable(img []byte) (int, error) {
 	if _, err := unix.Pwrite(fd, img, 0); err != nil {
 		return -1, err
 	}
-	ro, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	ro, err := unix.Openat(procFD, fmt.Sprintf("self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}

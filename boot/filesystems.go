@@ -1,0 +1,85 @@
+package boot
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"glovebox/host"
+	"glovebox/sentry/fs/dev"
+	"glovebox/sentry/fs/sys"
+	"glovebox/sentry/fs/tmpfs"
+	"glovebox/sentry/vfs"
+)
+
+// filesystems makes the file systems that the Sentry has by itself, by the type
+// that a mount names.
+var filesystems = map[string]func(s *sandbox, m *Mount) (vfs.FileSystem, error){
+	"tmpfs": newTmpfs,
+	"sysfs": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
+		return sys.New(sys.Options{Dev: s.nextDev(), CPUs: s.k.CPUs}), nil
+	},
+}
+
+// nextDev returns a device number for a file system (st_dev), as Linux gives
+// those without a device.
+func (s *sandbox) nextDev() uint64 {
+	s.devs++
+	return vfs.MakeDev(0, uint32(s.devs))
+}
+
+// newTmpfs is a tmpfs(5); mounted on /dev it holds the devices, as the OCI
+// runtime specification has it.
+func newTmpfs(s *sandbox, m *Mount) (vfs.FileSystem, error) {
+	o := tmpfs.Options{Dev: s.nextDev(), Mode: 0o1777, Reopen: host.ReopenMemory}
+	for _, opt := range m.Options {
+		k, v, _ := strings.Cut(opt, "=")
+		var err error
+		switch k {
+		case "mode":
+			o.Mode, err = parse32(v, 8)
+		case "uid":
+			o.UID, err = parse32(v, 10)
+		case "gid":
+			o.GID, err = parse32(v, 10)
+		case "size":
+			o.Size, err = parseSize(v, s.k.TotalMemory)
+		case "nr_inodes":
+			o.Inodes, err = parseSize(v, 0)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("option %s: %w", opt, err)
+		}
+	}
+	fs := tmpfs.New(o)
+	if m.Destination == "/dev" {
+		if err := dev.Populate(s.self(), fs.Root().(vfs.Dir)); err != nil {
+			return nil, err
+		}
+	}
+	return fs, nil
+}
+
+func parse32(s string, base int) (uint32, error) {
+	n, err := strconv.ParseUint(s, base, 32)
+	return uint32(n), err
+}
+
+// parseSize reads a number with a suffix k, m or g, or a percentage of whole.
+func parseSize(s string, whole uint64) (uint64, error) {
+	if p, ok := strings.CutSuffix(s, "%"); ok {
+		n, err := strconv.ParseUint(p, 10, 8)
+		return whole / 100 * n, err
+	}
+	shift := 0
+	if s != "" {
+		if i := strings.IndexByte("kmg", s[len(s)-1]|0x20); i >= 0 {
+			shift, s = 10*(i+1), s[:len(s)-1]
+		}
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err == nil && n<<shift>>shift != n {
+		err = strconv.ErrRange
+	}
+	return n << shift, err
+}
