@@ -32,6 +32,7 @@ var families = [...]family{
 	messages,
 	executions,
 	waits,
+	foreignMemory,
 	segments,
 	semaphores,
 	msgQueues,

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 
 static void forks(void)
@@ -57,6 +58,31 @@ static void pidfds(void)
 	close(fd);
 }
 
+static void foreign_memory(void)
+{
+	static char mine[20000], theirs[20000];
+	struct iovec l = {mine, sizeof mine}, r = {theirs, sizeof theirs}, bad = {(void *)8, 8};
+	int status, gate[2];
+	CHECK(pipe(gate) == 0);
+	pid_t p = fork();
+	if (p == 0) {
+		memset(theirs, 'x', sizeof theirs);
+		CHECK(write(gate[1], "", 1) == 1);
+		pause();
+	}
+	CHECK(read(gate[0], mine, 1) == 1);
+	CHECK(process_vm_readv(p, &l, 1, &r, 1, 0) == sizeof mine);
+	CHECK(mine[0] == 'x' && mine[sizeof mine - 1] == 'x' && theirs[0] == 0);
+	FAILS(process_vm_readv(p, &l, 1, &bad, 1, 0), EFAULT);
+	mine[0] = 'y';
+	CHECK(process_vm_writev(p, &l, 1, &r, 1, 0) == sizeof mine);
+	mine[0] = 0;
+	CHECK(process_vm_readv(p, &l, 1, &r, 1, 0) == sizeof mine && mine[0] == 'y');
+	kill(p, SIGKILL);
+	CHECK(waitpid(p, &status, 0) == p);
+	FAILS(process_vm_readv(p, &l, 1, &r, 1, 0), ESRCH);
+}
+
 static void groups(void)
 {
 	CHECK(in_child((void (*)(void))setsid) == 0);
@@ -103,6 +129,7 @@ int main(void)
 	forks();
 	memory();
 	pidfds();
+	foreign_memory();
 	groups();
 	CHECK(in_child(system_information) == 0);
 	clocks();
