@@ -7,8 +7,11 @@ import (
 
 // A Terminal is the job control side of a tty: whose controlling terminal it
 // is and which process group may read it. A driver embeds one. Guarded by
-// Kernel.tree.
+// Kernel.tree, but for Dev.
 type Terminal struct {
+	// Dev is the device's number, as stat(2) shows it; set by the driver.
+	Dev uint32
+
 	session *Session
 	fg      *ProcessGroup
 }
