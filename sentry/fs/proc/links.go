@@ -1,0 +1,206 @@
+package proc
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/auth"
+	"glovebox/sentry/fs/synth"
+	"glovebox/sentry/kernel"
+	"glovebox/sentry/vfs"
+)
+
+// magic is a link that shows and leads to what find returns, for those who
+// could trace p.
+func (p *process) magic(find func() (vfs.Path, error)) vfs.Inode {
+	jump := func(c *vfs.Ctx) (vfs.Path, error) {
+		if err := p.check(c); err != nil {
+			return vfs.Path{}, err
+		}
+		return find()
+	}
+	target := func(c *vfs.Ctx) (string, error) {
+		at, err := jump(c)
+		if err != nil {
+			return "", err
+		}
+		return c.VFS.PathName(c.Root, at), nil
+	}
+	return p.fs.Magic(p.meta(0o777), target, jump)
+}
+
+// cwdLink is /proc/PID/cwd.
+func cwdLink(p *process) vfs.Inode {
+	return p.magic(func() (at vfs.Path, err error) {
+		err = linux.ENOENT
+		p.withFiles(func(v kernel.Files) {
+			_, at, _ = v.FS.Get()
+			err = nil
+		})
+		return at, err
+	})
+}
+
+// rootLink is /proc/PID/root.
+func rootLink(p *process) vfs.Inode {
+	return p.magic(func() (at vfs.Path, err error) {
+		err = linux.ENOENT
+		p.withFiles(func(v kernel.Files) {
+			at, _, _ = v.FS.Get()
+			err = nil
+		})
+		return at, err
+	})
+}
+
+// exeLink is /proc/PID/exe.
+func exeLink(p *process) vfs.Inode {
+	return p.magic(func() (vfs.Path, error) {
+		m := p.memory()
+		if m == nil {
+			return vfs.Path{}, linux.ENOENT
+		}
+		defer m.DecUsers()
+		l := m.Layout()
+		defer dropExe(&l)
+		f, ok := l.Exe.(*vfs.File)
+		if !ok {
+			return vfs.Path{}, linux.ENOENT
+		}
+		return f.Place(), nil
+	})
+}
+
+// firstNamespaces are the inode numbers of the first namespace of each kind
+// (include/linux/proc_ns.h).
+var firstNamespaces = [...]struct {
+	name string
+	ino  uint32
+}{
+	{"cgroup", 0xeffffffb},
+	{"ipc", 0xefffffff},
+	{"mnt", 0xf0000000},
+	{"net", 0xf0000098},
+	{"pid", 0xeffffffc},
+	{"pid_for_children", 0xeffffffc},
+	{"time", 0xeffffffa},
+	{"time_for_children", 0xeffffffa},
+	{"user", 0xeffffffd},
+	{"uts", 0xeffffffe},
+}
+
+// namespaces are the links in /proc/PID/ns. They can be read and compared but
+// lead nowhere: there is one namespace of each kind.
+var namespaces = func() (list []entry) {
+	for _, n := range firstNamespaces {
+		kind, _, _ := strings.Cut(n.name, "_")
+		target := fmt.Sprintf("%s:[%d]", kind, n.ino)
+		list = append(list, entry{n.name, linux.S_IFLNK, func(p *process) vfs.Inode {
+			return p.fs.Magic(p.meta(0o777),
+				func(c *vfs.Ctx) (string, error) { return target, p.check(c) },
+				func(*vfs.Ctx) (vfs.Path, error) { return vfs.Path{}, linux.EACCES })
+		}})
+	}
+	return list
+}()
+
+// commFile is /proc/PID/comm, which the process itself may write.
+func commFile(p *process) vfs.Inode {
+	return p.fs.File(p.meta(0o644), func(_ *vfs.Ctx, w *bytes.Buffer) error {
+		w.WriteString(p.task().Comm() + "\n")
+		return nil
+	}, func(c *vfs.Ctx, b []byte) error {
+		t := caller(c)
+		if t == nil || t.Group() != p.tg {
+			return linux.EINVAL
+		}
+		s, _, _ := strings.Cut(string(b), "\x00")
+		p.task().SetComm(strings.TrimSuffix(s, "\n"))
+		return nil
+	})
+}
+
+// Bounds of oom_score_adj and oom_adj (include/uapi/linux/oom.h).
+const (
+	maxOOMScoreAdj = 1000
+	maxOOMAdj      = 15
+	minOOMAdj      = -17
+)
+
+// oomScoreAdjFile is /proc/PID/oom_score_adj.
+func oomScoreAdjFile(p *process) vfs.Inode {
+	return p.oomFile(maxOOMScoreAdj, func(v int) int { return v }, func(v int) int { return v })
+}
+
+// oomAdjFile is /proc/PID/oom_adj, the same on an older scale.
+func oomAdjFile(p *process) vfs.Inode {
+	return p.oomFile(-minOOMAdj, func(v int) int {
+		if v == maxOOMScoreAdj {
+			return maxOOMAdj
+		}
+		return v * -minOOMAdj / maxOOMScoreAdj
+	}, func(v int) int {
+		if v == maxOOMAdj {
+			return maxOOMScoreAdj
+		}
+		return v * maxOOMScoreAdj / -minOOMAdj
+	})
+}
+
+// oomFile is a file of the OOM killer's adjustment on some scale.
+func (p *process) oomFile(most int, show, take func(int) int) vfs.Inode {
+	adj := p.tg.OOMScoreAdj()
+	return p.fs.File(p.meta(0o644), func(_ *vfs.Ctx, w *bytes.Buffer) error {
+		fmt.Fprintln(w, show(int(adj.Load())))
+		return nil
+	}, func(c *vfs.Ctx, b []byte) error {
+		v, err := strconv.Atoi(strings.TrimSpace(string(b)))
+		if err != nil || v < -most || v > most {
+			return linux.EINVAL
+		}
+		if v = take(v); v < int(adj.Load()) && !c.Creds.Has(auth.CapSysResource) {
+			return linux.EACCES
+		}
+		adj.Store(int32(v))
+		return nil
+	})
+}
+
+// loginuidFile is /proc/PID/loginuid. Nobody has logged in; PAM tries to write
+// it and goes on where there is no audit.
+func loginuidFile(p *process) vfs.Inode {
+	return p.fs.File(p.meta(0o644), func(_ *vfs.Ctx, w *bytes.Buffer) error {
+		w.WriteString("4294967295")
+		return nil
+	}, func(*vfs.Ctx, []byte) error { return linux.EPERM })
+}
+
+// netEntries are the files in /proc/PID/net.
+var netEntries = []entry{
+	netFile("dev", "Inter-|   Receive                                                |  Transmit\n"+
+		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"),
+	netFile("unix", "Num       RefCount Protocol Flags    Type St Inode Path\n"),
+	netFile("tcp", netTCP), netFile("tcp6", netTCP6), netFile("udp", netUDP), netFile("udp6", netUDP6),
+	netFile("raw", netUDP), netFile("raw6", netUDP6),
+	netFile("route", "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"),
+	netFile("if_inet6", ""), netFile("ipv6_route", ""),
+	netFile("arp", "IP address       HW type     Flags       HW address            Mask     Device\n"),
+	netFile("packet", "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
+}
+
+const (
+	netTCP  = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n"
+	netTCP6 = "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+	netUDP  = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops             \n"
+	netUDP6 = "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"
+)
+
+// netFile is a list of which only the heading is there.
+func netFile(name, heading string) entry {
+	return entry{name, linux.S_IFREG, func(p *process) vfs.Inode {
+		return p.fs.Text(synth.Meta{Perm: 0o444}, heading)
+	}}
+}

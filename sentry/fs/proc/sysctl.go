@@ -1,0 +1,205 @@
+package proc
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/auth"
+	"glovebox/sentry/file/pipe"
+	"glovebox/sentry/fs/synth"
+	"glovebox/sentry/kernel"
+	"glovebox/sentry/vfs"
+)
+
+// sysctls is /proc/sys. Names are those of proc(5); what a guest cannot change
+// is read only.
+func (fs *tree) sysctls() *synth.Dir {
+	return fs.dir().
+		Add("kernel", fs.kernelSysctls()).
+		Add("fs", fs.fsSysctls()).
+		Add("vm", fs.vmSysctls()).
+		Add("net", fs.netSysctls())
+}
+
+// number returns a file that holds one number.
+func (fs *tree) number(n uint64) vfs.Inode { return fs.text(fmt.Sprintln(n)) }
+
+// numbers adds a file for each name.
+func (fs *tree) numbers(d *synth.Dir, values map[string]uint64) *synth.Dir {
+	for _, name := range sortedKeys(values) {
+		d.Add(name, fs.number(values[name]))
+	}
+	return d
+}
+
+func (fs *tree) kernelSysctls() *synth.Dir {
+	d := fs.dir().
+		Add("ostype", fs.text("Linux\n")).
+		Add("osrelease", fs.text(kernel.Release+"\n")).
+		Add("version", fs.text(kernel.Version+"\n")).
+		Add("hostname", fs.utsName(
+			func(u *kernel.UTS) string { h, _ := u.Names(); return h }, (*kernel.UTS).SetHost)).
+		Add("domainname", fs.utsName(
+			func(u *kernel.UTS) string { _, d := u.Names(); return d }, (*kernel.UTS).SetDomain)).
+		Add("random", fs.randomSysctls()).
+		Add("sem", fs.text("32000\t1024000000\t500\t32000\n")).
+		Add("core_pattern", fs.text("core\n")).
+		Add("printk", fs.text("4\t4\t1\t7\n")).
+		Add("tainted", fs.number(0))
+	return fs.numbers(d, map[string]uint64{
+		"cap_last_cap":              uint64(auth.CapLast),
+		"ngroups_max":               65536,
+		"pid_max":                   kernel.PIDMax,
+		"threads-max":               kernel.PIDMax,
+		"randomize_va_space":        2,
+		"shmmax":                    18446744073692774399,
+		"shmall":                    18446744073692774399,
+		"shmmni":                    4096,
+		"msgmax":                    8192,
+		"msgmnb":                    16384,
+		"msgmni":                    32000,
+		"overflowuid":               65534,
+		"overflowgid":               65534,
+		"dmesg_restrict":            0,
+		"kptr_restrict":             0,
+		"perf_event_paranoid":       4,
+		"unprivileged_bpf_disabled": 2,
+		"core_uses_pid":             0,
+		"io_uring_disabled":         2,
+		"panic":                     0,
+		"sysrq":                     0,
+	})
+}
+
+// utsName is a name of uname(2), which root may write.
+func (fs *tree) utsName(get func(*kernel.UTS) string, set func(*kernel.UTS, string)) vfs.Inode {
+	return fs.File(synth.Meta{Perm: 0o644}, func(c *vfs.Ctx, w *bytes.Buffer) error {
+		if t := caller(c); t != nil {
+			w.WriteString(get(t.UTS()) + "\n")
+		}
+		return nil
+	}, func(c *vfs.Ctx, p []byte) error {
+		t := caller(c)
+		if t == nil || !c.Creds.Has(auth.CapSysAdmin) {
+			return linux.EPERM
+		}
+		s, _, _ := strings.Cut(string(p), "\n")
+		set(t.UTS(), s[:min(len(s), linux.UTSLen)])
+		return nil
+	})
+}
+
+func (fs *tree) randomSysctls() *synth.Dir {
+	return fs.dir().
+		Add("boot_id", fs.text(newUUID())).
+		Add("uuid", fs.file(func(_ *vfs.Ctx, w *bytes.Buffer) { w.WriteString(newUUID()) })).
+		Add("entropy_avail", fs.number(256)).
+		Add("poolsize", fs.number(256)).
+		Add("write_wakeup_threshold", fs.number(256)).
+		Add("urandom_min_reseed_secs", fs.number(60))
+}
+
+// newUUID is a random UUID (RFC 9562, version 4) on a line.
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x\n", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func (fs *tree) fsSysctls() *synth.Dir {
+	d := fs.dir().
+		Add("file-nr", fs.file(fs.fileNr)).
+		Add("binfmt_misc", fs.dir()).
+		Add("mqueue", fs.numbers(fs.dir(), map[string]uint64{
+			"msg_default": 10, "msg_max": 10, "msgsize_default": 8192, "msgsize_max": 8192, "queues_max": 256,
+		})).
+		Add("epoll", fs.dir().Add("max_user_watches", fs.number(1<<20))).
+		Add("inotify", fs.numbers(fs.dir(), map[string]uint64{
+			"max_queued_events": 16384, "max_user_instances": 128, "max_user_watches": 65536,
+		}))
+	return fs.numbers(d, map[string]uint64{
+		"file-max":             1<<63 - 1,
+		"nr_open":              1 << 20,
+		"pipe-max-size":        pipe.MaxSize,
+		"pipe-user-pages-soft": 16384,
+		"pipe-user-pages-hard": 0,
+		"aio-max-nr":           65536,
+		"aio-nr":               0,
+		"mount-max":            100000,
+		"protected_hardlinks":  0,
+		"protected_symlinks":   0,
+		"protected_fifos":      0,
+		"protected_regular":    0,
+		"suid_dumpable":        0,
+		"overflowuid":          65534,
+		"overflowgid":          65534,
+		"lease-break-time":     45,
+		"leases-enable":        0,
+		"dir-notify-enable":    0,
+	})
+}
+
+// fileNr is /proc/sys/fs/file-nr: open descriptors, stand-ins for open files.
+func (fs *tree) fileNr(_ *vfs.Ctx, w *bytes.Buffer) {
+	n := 0
+	for _, tg := range fs.pids.Groups() {
+		p := process{fs: fs, tg: tg}
+		p.withFiles(func(v kernel.Files) { n += len(v.FDs.List()) })
+	}
+	fmt.Fprintf(w, "%d\t0\t%d\n", n, int64(1<<63-1))
+}
+
+func (fs *tree) vmSysctls() *synth.Dir {
+	return fs.numbers(fs.dir(), map[string]uint64{
+		"overcommit_memory":        0,
+		"overcommit_ratio":         50,
+		"max_map_count":            65530,
+		"mmap_min_addr":            65536,
+		"swappiness":               60,
+		"nr_hugepages":             0,
+		"dirty_ratio":              20,
+		"dirty_background_ratio":   10,
+		"vfs_cache_pressure":       100,
+		"min_free_kbytes":          67584,
+		"legacy_va_layout":         0,
+		"oom_kill_allocating_task": 0,
+		"panic_on_oom":             0,
+	})
+}
+
+func (fs *tree) netSysctls() *synth.Dir {
+	ipv4 := fs.dir().
+		Add("ip_local_port_range", fs.text("32768\t60999\n")).
+		Add("ip_local_reserved_ports", fs.text("\n")).
+		Add("ping_group_range", fs.text("1\t0\n")).
+		Add("tcp_rmem", fs.text("4096\t131072\t6291456\n")).
+		Add("tcp_wmem", fs.text("4096\t16384\t4194304\n")).
+		Add("tcp_congestion_control", fs.text("reno\n")).
+		Add("tcp_available_congestion_control", fs.text("reno cubic\n"))
+	fs.numbers(ipv4, map[string]uint64{
+		"ip_forward": 0, "ip_unprivileged_port_start": 1024, "ip_nonlocal_bind": 0, "ip_default_ttl": 64,
+		"tcp_fin_timeout": 60, "tcp_keepalive_time": 7200, "tcp_keepalive_intvl": 75, "tcp_keepalive_probes": 9,
+		"tcp_max_syn_backlog": 1024, "tcp_syncookies": 1, "tcp_tw_reuse": 2, "tcp_sack": 1, "tcp_timestamps": 1,
+		"tcp_window_scaling": 1, "tcp_fastopen": 0, "tcp_retries2": 15, "tcp_syn_retries": 6,
+	})
+	core := fs.numbers(fs.dir(), map[string]uint64{
+		"somaxconn": linux.SOMAXCONN, "rmem_default": 212992, "rmem_max": 212992, "wmem_default": 212992,
+		"wmem_max": 212992, "optmem_max": 20480, "netdev_max_backlog": 1000,
+	})
+	return fs.dir().
+		Add("core", core).
+		Add("ipv4", ipv4).
+		Add("ipv6", fs.dir().Add("conf", fs.dir().
+			Add("all", fs.numbers(fs.dir(), map[string]uint64{"disable_ipv6": 0, "forwarding": 0})).
+			Add("default", fs.numbers(fs.dir(), map[string]uint64{"disable_ipv6": 0, "forwarding": 0})))).
+		Add("unix", fs.dir().Add("max_dgram_qlen", fs.number(10)))
+}
+
+func sortedKeys(m map[string]uint64) []string { return slices.Sorted(maps.Keys(m)) }
