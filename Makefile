@@ -1,15 +1,21 @@
 # make build   bin/runsc, one static binary
 # make test    every check and test; what CI runs
 # make lint    the checks alone
+# make demo    a sandboxed shell that looks around
 
 GO ?= go
 export CGO_ENABLED = 0
 
-.PHONY: build test lint race fuzz clean
+.PHONY: build demo test lint race clean
 
 build:
 	$(GO) build -trimpath -ldflags='-s -w' -o bin/runsc ./cmd/runsc
 	@stat -c 'bin/runsc: %s bytes' bin/runsc
+
+demo: build
+	bin/runsc do -- sh -c 'uname -a; id; ls /; ps aux 2>/dev/null || true; \
+		echo "written inside" > /tmp/glovebox-demo; cat /tmp/glovebox-demo'
+	@test ! -e /tmp/glovebox-demo && echo "and on the host there is no /tmp/glovebox-demo"
 
 test: lint build
 	$(GO) test -count=1 ./...
