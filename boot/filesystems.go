@@ -7,6 +7,7 @@ import (
 
 	"glovebox/host"
 	"glovebox/sentry/fs/dev"
+	"glovebox/sentry/fs/proc"
 	"glovebox/sentry/fs/sys"
 	"glovebox/sentry/fs/tmpfs"
 	"glovebox/sentry/vfs"
@@ -16,6 +17,9 @@ import (
 // that a mount names.
 var filesystems = map[string]func(s *sandbox, m *Mount) (vfs.FileSystem, error){
 	"tmpfs": newTmpfs,
+	"proc": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
+		return proc.New(proc.Options{Dev: s.nextDev(), Kernel: s.k, PIDs: s.pid}), nil
+	},
 	"sysfs": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
 		return sys.New(sys.Options{Dev: s.nextDev(), CPUs: s.k.CPUs}), nil
 	},
