@@ -36,9 +36,16 @@ type End struct {
 	// complete. Immutable.
 	waitR, waitW uint64
 	waits        bool
+	// released is called when the end is closed. Immutable; nil for a pipe
+	// without a name.
+	released func()
 }
 
-var _ vfs.FileOps = (*End)(nil)
+var (
+	_ vfs.FileOps    = (*End)(nil)
+	_ vfs.FlagSetter = (*End)(nil)
+	_ vfs.Reopener   = (*End)(nil)
+)
 
 // New returns the ends of a new pipe (pipe(2)).
 func New() (r, w *End) {
@@ -63,7 +70,10 @@ func (f *FIFO) Open(mode Mode, flags OpenFlags) (*End, error) {
 	if f.p.Load() == nil {
 		f.p.CompareAndSwap(nil, newPipe())
 	}
-	p := f.p.Load()
+	return f.p.Load().open(mode, flags)
+}
+
+func (p *Pipe) open(mode Mode, flags OpenFlags) (*End, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	nonblock := flags&NonBlock != 0
@@ -172,6 +182,34 @@ func (e *End) Release() {
 	}
 	p.mu.Unlock()
 	p.queue.Notify(wait.All)
+	if e.released != nil {
+		e.released()
+	}
+}
+
+// Reopen implements vfs.Reopener: through /proc/PID/fd a pipe opens as a FIFO.
+func (e *End) Reopen(_ *vfs.Ctx, flags uint32) (vfs.FileOps, error) {
+	n, err := e.p.open(modeOf(flags))
+	if err != nil {
+		return nil, err
+	}
+	n.SetFlags(flags)
+	return n, nil
+}
+
+// modeOf returns how open(2)'s flags open a FIFO.
+func modeOf(flags uint32) (Mode, OpenFlags) {
+	var how OpenFlags
+	if flags&linux.O_NONBLOCK != 0 {
+		how = NonBlock
+	}
+	switch flags & linux.O_ACCMODE {
+	case linux.O_RDONLY:
+		return Read, how
+	case linux.O_WRONLY:
+		return Write, how
+	}
+	return Read | Write, how
 }
 
 // Mode returns which ways e goes.
