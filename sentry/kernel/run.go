@@ -48,6 +48,7 @@ func (t *Task) run() {
 		case platform.Fault:
 			t.handleFault(ev)
 		case platform.Dead:
+			t.k.Warnf("process %d: its address space is gone", t.tg.id)
 			t.tg.mu.Lock()
 			t.tg.killLocked(linux.SIGKILL)
 			t.tg.mu.Unlock()
