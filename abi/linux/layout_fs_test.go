@@ -16,6 +16,9 @@ var fsStructs = []struct {
 	{Statfs{}, 120},
 	{Flock{}, 32},
 	{OpenHow{}, 24},
+	{Termios{}, 36},
+	{Termios2{}, 44},
+	{Winsize{}, 8},
 }
 
 func TestFSLayout(t *testing.T) {

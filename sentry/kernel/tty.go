@@ -3,12 +3,17 @@ package kernel
 import (
 	"glovebox/abi/linux"
 	"glovebox/sentry/auth"
+	"glovebox/sentry/vfs"
 )
 
 // A Terminal is the job control side of a tty: whose controlling terminal it
 // is and which process group may read it. A driver embeds one. Guarded by
 // Kernel.tree, but for Dev.
 type Terminal struct {
+	// Open opens the terminal once more (/dev/tty); nil if that cannot be.
+	// Set by the driver, immutable.
+	Open func(c *vfs.Ctx, flags uint32) (vfs.FileOps, error)
+
 	// Dev is the device's number, as stat(2) shows it; set by the driver.
 	Dev uint32
 

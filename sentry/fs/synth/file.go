@@ -54,6 +54,17 @@ func (fs *FS) Device(m Meta, kind uint32) *File {
 	return &File{node: node{fs: fs, kind: kind, meta: m}}
 }
 
+// An OwnDevice is a device node that does not ask the VFS's table.
+type OwnDevice struct{ File }
+
+// OwnDevice returns a device node of kind S_IFCHR or S_IFBLK that open opens.
+func (fs *FS) OwnDevice(m Meta, kind uint32, open Opener) *OwnDevice {
+	return &OwnDevice{File{node: node{fs: fs, kind: kind, meta: m}, open: open}}
+}
+
+// OpensItself implements vfs.SelfOpener.
+func (*OwnDevice) OpensItself() {}
+
 // Open implements vfs.Inode.
 func (f *File) Open(c *vfs.Ctx, flags uint32) (vfs.FileOps, error) {
 	switch {

@@ -20,6 +20,10 @@ type Meta struct {
 	Size int64
 	// RDev is a device node's number.
 	RDev uint64
+	// Patch changes the attributes that the rest says; nil changes nothing.
+	Patch func(a *vfs.Attr)
+	// Set changes attributes; nil lets nothing be changed.
+	Set func(c *vfs.Ctx, s vfs.SetAttr) error
 }
 
 // A node is what all inodes share.
@@ -65,12 +69,18 @@ func (n *node) Attr(*vfs.Ctx) (vfs.Attr, error) {
 	if n.meta.Owner != nil {
 		a.UID, a.GID = n.meta.Owner()
 	}
+	if n.meta.Patch != nil {
+		n.meta.Patch(&a)
+	}
 	return a, nil
 }
 
 // SetAttr implements vfs.Inode: a file may be truncated and touched, which does
 // nothing, so that `echo 1 > file` works.
-func (n *node) SetAttr(_ *vfs.Ctx, s vfs.SetAttr) error {
+func (n *node) SetAttr(c *vfs.Ctx, s vfs.SetAttr) error {
+	if n.meta.Set != nil {
+		return n.meta.Set(c, s)
+	}
 	const harmless = vfs.SetSize | vfs.SetAtime | vfs.SetMtime | vfs.SetAtimeNow | vfs.SetMtimeNow
 	if s.Mask&^harmless != 0 {
 		return linux.EPERM
