@@ -7,6 +7,7 @@ import (
 
 	"glovebox/host"
 	"glovebox/sentry/fs/dev"
+	"glovebox/sentry/fs/devpts"
 	"glovebox/sentry/fs/proc"
 	"glovebox/sentry/fs/sys"
 	"glovebox/sentry/fs/tmpfs"
@@ -16,7 +17,8 @@ import (
 // filesystems makes the file systems that the Sentry has by itself, by the type
 // that a mount names.
 var filesystems = map[string]func(s *sandbox, m *Mount) (vfs.FileSystem, error){
-	"tmpfs": newTmpfs,
+	"tmpfs":  newTmpfs,
+	"devpts": newDevpts,
 	"proc": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
 		return proc.New(proc.Options{Dev: s.nextDev(), Kernel: s.k, PIDs: s.pid}), nil
 	},
@@ -61,6 +63,30 @@ func newTmpfs(s *sandbox, m *Mount) (vfs.FileSystem, error) {
 			return nil, err
 		}
 	}
+	return fs, nil
+}
+
+// newDevpts is a devpts, which /dev/tty and other names of ptmx lead to as well.
+func newDevpts(s *sandbox, m *Mount) (vfs.FileSystem, error) {
+	o := devpts.Options{Dev: s.nextDev(), Kernel: s.k, PtmxMode: 0o666, Mode: 0o600}
+	for _, opt := range m.Options {
+		k, v, _ := strings.Cut(opt, "=")
+		var err error
+		switch k {
+		case "mode":
+			o.Mode, err = parse32(v, 8)
+		case "ptmxmode":
+			o.PtmxMode, err = parse32(v, 8)
+		case "gid":
+			o.FixGID = true
+			o.GID, err = parse32(v, 10)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("option %s: %w", opt, err)
+		}
+	}
+	fs := devpts.New(o)
+	fs.Register(s.vfs.Devices)
 	return fs, nil
 }
 
