@@ -10,6 +10,7 @@ import (
 	"glovebox/host"
 	"glovebox/p9"
 	"glovebox/sentry/auth"
+	"glovebox/sentry/file/pipe"
 	"glovebox/sentry/fs/dev"
 	"glovebox/sentry/fs/gofer"
 	"glovebox/sentry/fs/overlay"
@@ -44,6 +45,7 @@ func (s *sandbox) mountAll() error {
 	s.vfs = vfs.NewVFS(root, "none", flags)
 	s.vfs.Devices = map[vfs.Device]vfs.OpenDevice{}
 	dev.Register(s.vfs.Devices)
+	s.vfs.FIFO = new(pipe.FIFOs).Open
 	for i := range s.cfg.Mounts {
 		m := &s.cfg.Mounts[i]
 		if err := s.mount(m); err != nil {
