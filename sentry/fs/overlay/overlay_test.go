@@ -11,7 +11,12 @@ import (
 
 func newFS(t *testing.T, lower vfs.FileSystem) vfs.FileSystem {
 	t.Helper()
-	fs, err := overlay.New(lower, tmpfs.New(tmpfs.Options{Mode: 0o755}), 9)
+	return mustNew(t, lower, tmpfs.New(tmpfs.Options{Mode: 0o755}))
+}
+
+func mustNew(t *testing.T, lower, upper vfs.FileSystem) vfs.FileSystem {
+	t.Helper()
+	fs, err := overlay.New(lower, upper, 9)
 	if err != nil {
 		t.Fatal(err)
 	}
