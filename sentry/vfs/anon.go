@@ -21,7 +21,7 @@ func (f *File) Place() Path {
 	d := f.anon.Load()
 	if d == nil {
 		a, _ := f.Attr(&Ctx{})
-		f.anon.CompareAndSwap(nil, &Dentry{inode: &anonInode{f, a.Mode & linux.S_IFMT}, name: f.name})
+		f.anon.CompareAndSwap(nil, newDentry(anonMount.sb, nil, f.name, &anonInode{f, a.Mode & linux.S_IFMT}))
 		d = f.anon.Load()
 	}
 	return Path{anonMount, d}
@@ -34,7 +34,7 @@ func NewUnlinkedFile(c *Ctx, name string, inode Inode, flags uint32) (*File, err
 	if err != nil {
 		return nil, err
 	}
-	return NewFile(c, Path{anonMount, &Dentry{inode: inode, name: name}}, ops, flags), nil
+	return NewFile(c, Path{anonMount, newDentry(anonMount.sb, nil, name, inode)}, ops, flags), nil
 }
 
 // anonMount is the mount of all files without a path. Immutable.

@@ -4,43 +4,63 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/lock"
 )
 
-// maxCached is how many names a file system keeps in mind without need.
-const maxCached = 32768
-
-// A super is what all mounts of a file system share (struct super_block).
-type super struct {
-	fs     FileSystem
-	cached atomic.Int64
-}
-
 // A Dentry is a name in a directory and what it stands for, or that it stands
-// for nothing (struct dentry). Dentries belong to the garbage collector.
+// for nothing (struct dentry). Dentries belong to the garbage collector: there
+// is one for a name as long as anything holds it, be it evicted or not.
 type Dentry struct {
 	sb *super
 	// inode is nil for a name that is known not to exist. Immutable.
 	inode Inode
+	place atomic.Pointer[place]
+	// gone: it was unlinked. mounts counts what is mounted on it.
+	gone   atomic.Bool
+	mounts atomic.Int32
+	// used since the hand of the cache passed; slot is its place in super.ring,
+	// from 1 on, 0 for none, and guarded by super.mu.
+	used atomic.Bool
+	slot int
 
 	// ops serialises lookups that miss, and changes of the names in this
 	// directory. It is held while the file system works.
 	ops sync.Mutex
 
 	mu       lock.RWMutex[lock.Dentry]
-	children map[string]*Dentry // guarded by mu
-
-	// name and parent are guarded by VFS.rename; parent is nil for a root.
-	name   string
-	parent *Dentry
-	// gone: it was unlinked. mounts counts what is mounted on it.
-	gone   atomic.Bool
-	mounts atomic.Int32
+	children map[string]child // guarded by mu
+	weak     int              // children held weakly; guarded by mu
 }
 
-func newRoot(sb *super) *Dentry { return &Dentry{sb: sb, inode: sb.fs.Root()} }
+// A place is where a dentry is; parent is nil for a root.
+type place struct {
+	parent *Dentry
+	name   string
+}
+
+// A child is a dentry that is cached, or one that was evicted and may still be
+// in use.
+type child struct {
+	d *Dentry
+	w weak.Pointer[Dentry]
+}
+
+func newDentry(sb *super, parent *Dentry, name string, inode Inode) *Dentry {
+	d := &Dentry{sb: sb, inode: inode}
+	d.place.Store(&place{parent, name})
+	return d
+}
+
+func newRoot(sb *super) *Dentry { return newDentry(sb, nil, "", sb.fs.Root()) }
+
+// parent returns the directory that d is in, nil for a root.
+func (d *Dentry) parent() *Dentry { return d.place.Load().parent }
+
+// name returns d's name, "" for a root.
+func (d *Dentry) name() string { return d.place.Load().name }
 
 // Inode returns what d names.
 func (d *Dentry) Inode() Inode { return d.inode }
@@ -48,11 +68,18 @@ func (d *Dentry) Inode() Inode { return d.inode }
 // isDir reports whether d is a directory.
 func (d *Dentry) isDir() bool { return d.inode != nil && d.inode.Kind() == linux.S_IFDIR }
 
-// cachedChild returns the child at name if it is in mind.
+// cachedChild returns what is known of name, or nil.
 func (d *Dentry) cachedChild(name string) *Dentry {
 	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.children[name]
+	e := d.children[name]
+	d.mu.RUnlock()
+	if e.d != nil {
+		if !e.d.used.Load() {
+			e.d.used.Store(true)
+		}
+		return e.d
+	}
+	return e.w.Value()
 }
 
 // child returns the dentry at name: ENOENT if there is no such file.
@@ -83,71 +110,71 @@ func (d *Dentry) childLocked(c *Ctx, name string) (*Dentry, error) {
 	if d.gone.Load() {
 		return nil, linux.ENOENT
 	}
-	if ch := d.cachedChild(name); ch != nil && d.valid(c, ch, name) {
-		if ch.inode == nil {
+	old := d.cachedChild(name)
+	if old != nil && d.valid(c, old, name) {
+		if old.inode == nil {
 			return nil, linux.ENOENT
 		}
-		return ch, nil
+		d.put(name, old) // it may have been evicted
+		return old, nil
 	}
 	inode, err := dir.Lookup(c, name)
-	if err != nil {
-		if _, live := d.inode.(Revalidator); err == linux.ENOENT && !live {
+	switch {
+	case err == nil && old != nil && old.inode == inode:
+		return old, nil
+	case err == nil:
+		return d.keep(name, inode), nil
+	case err == linux.ENOENT:
+		if old != nil {
+			d.forget(name)
+			old.gone.Store(true)
+		}
+		if _, live := d.inode.(Revalidator); !live {
 			d.keep(name, nil)
 		}
-		return nil, err
 	}
-	return d.keep(name, inode), nil
+	return nil, err
 }
 
 // keep remembers what name stands for. d.ops is held.
 func (d *Dentry) keep(name string, inode Inode) *Dentry {
-	ch := &Dentry{sb: d.sb, inode: inode, name: name, parent: d}
+	ch := newDentry(d.sb, d, name, inode)
 	d.put(name, ch)
 	return ch
 }
 
+// put makes ch the child at name.
 func (d *Dentry) put(name string, ch *Dentry) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	if d.children == nil {
-		d.children = map[string]*Dentry{}
+		d.children = map[string]child{}
 	}
-	if _, ok := d.children[name]; !ok && d.sb.cached.Add(1) > maxCached {
-		d.evictLocked()
+	old := d.children[name].d
+	d.children[name] = child{d: ch}
+	d.mu.Unlock()
+	if old == ch {
+		return
 	}
-	d.children[name] = ch
+	if old != nil {
+		d.sb.forget(old)
+	}
+	d.sb.remember(ch)
 }
 
 // forget drops what is known of name.
 func (d *Dentry) forget(name string) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, ok := d.children[name]; ok {
-		delete(d.children, name)
-		d.sb.cached.Add(-1)
+	old := d.children[name].d
+	delete(d.children, name)
+	d.mu.Unlock()
+	if old != nil {
+		d.sb.forget(old)
 	}
 }
 
-// evictLocked forgets some leaves of a directory that has too many names. A
-// dentry that is in use lives on; the name gets another one when it is looked
-// up again.
-func (d *Dentry) evictLocked() {
-	left := 64
-	for name, ch := range d.children {
-		if ch.mounts.Load() > 0 || ch.isDir() {
-			continue
-		}
-		delete(d.children, name)
-		d.sb.cached.Add(-1)
-		if left--; left == 0 {
-			return
-		}
-	}
-}
-
-// isUnder reports whether d is a or lies below it. VFS.rename is held.
+// isUnder reports whether d is a or lies below it.
 func (d *Dentry) isUnder(a *Dentry) bool {
-	for ; d != nil; d = d.parent {
+	for ; d != nil; d = d.parent() {
 		if d == a {
 			return true
 		}

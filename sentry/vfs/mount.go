@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"glovebox/abi/linux"
@@ -16,8 +17,9 @@ type VFS struct {
 	// FIFO returns an end of the FIFO that inode is; set as Devices.
 	FIFO func(c *Ctx, inode Inode, flags uint32) (FileOps, error)
 
-	// rename guards the names and parents of all dentries.
-	rename lock.RWMutex[lock.Mounts]
+	// rename serialises renames between directories: of all locks but an open
+	// file's offset it is the first, and held while the file system works.
+	rename sync.Mutex
 
 	mounts atomic.Pointer[mountTable]
 	// change serialises mount and unmount.
@@ -192,11 +194,9 @@ func (m *Mount) Parent() *Mount {
 
 // RootName is what of the file system m shows: "/", or a bind mount's part.
 func (v *VFS) RootName(m *Mount) string {
-	v.rename.RLock()
-	defer v.rename.RUnlock()
 	s := ""
-	for d := m.root; d.parent != nil; d = d.parent {
-		s = "/" + d.name + s
+	for d := m.root; d.parent() != nil; d = d.parent() {
+		s = "/" + d.name() + s
 	}
 	if s == "" {
 		return "/"
@@ -227,9 +227,7 @@ func (v *VFS) up(root, p Path) Path {
 	if p == root {
 		return p
 	}
-	v.rename.RLock()
-	d := p.Dentry.parent
-	v.rename.RUnlock()
+	d := p.Dentry.parent()
 	if d == nil {
 		return p
 	}
@@ -243,7 +241,7 @@ func (v *VFS) PathName(root, p Path) string {
 	case p.IsZero():
 		return ""
 	case p.Mount == anonMount:
-		return p.Dentry.name
+		return p.Dentry.name()
 	}
 	s, ok := v.pathFrom(root, p)
 	if !ok {
@@ -256,8 +254,6 @@ func (v *VFS) PathName(root, p Path) string {
 }
 
 func (v *VFS) pathFrom(root, p Path) (string, bool) {
-	v.rename.RLock()
-	defer v.rename.RUnlock()
 	var names []string
 	size, ok := 0, true
 	for p != root {
@@ -269,13 +265,14 @@ func (v *VFS) pathFrom(root, p Path) (string, bool) {
 			p = Path{p.Mount.parent, p.Mount.at}
 			continue
 		}
-		if p.Dentry.parent == nil {
+		at := p.Dentry.place.Load()
+		if at.parent == nil {
 			ok = false
 			break
 		}
-		names = append(names, p.Dentry.name)
-		size += len(p.Dentry.name) + 1
-		p.Dentry = p.Dentry.parent
+		names = append(names, at.name)
+		size += len(at.name) + 1
+		p.Dentry = at.parent
 	}
 	if len(names) == 0 {
 		return "/", ok
@@ -291,7 +288,7 @@ func (v *VFS) pathFrom(root, p Path) (string, bool) {
 func absolute(p Path) string {
 	v := p.Mount.vfs
 	if v == nil {
-		return p.Dentry.name
+		return p.Dentry.name()
 	}
 	return v.PathName(v.Root(), p)
 }

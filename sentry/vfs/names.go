@@ -237,8 +237,10 @@ func (v *VFS) Rename(c *Ctx, start Path, path string, toStart Path, toPath strin
 		}
 		return linux.EBUSY
 	}
-	v.rename.Lock()
-	defer v.rename.Unlock()
+	if dir.Dentry != toDir.Dentry {
+		v.rename.Lock()
+		defer v.rename.Unlock()
+	}
 	defer lockPair(dir.Dentry, toDir.Dentry)()
 	r := renaming{c: c, from: dir, to: toDir, name: name, toName: toName, flags: flags}
 	return r.run(slash, toSlash)
@@ -344,16 +346,17 @@ func (r *renaming) mayReplace(old, target *Dentry) error {
 	return nil
 }
 
-// done moves the dentries.
+// done moves the dentries. Who walks meanwhile finds nothing, misses, and waits
+// for the directories' lock.
 func (r *renaming) done(old, target *Dentry) {
 	r.from.Dentry.forget(r.name)
 	r.to.Dentry.forget(r.toName)
-	old.name, old.parent = r.toName, r.to.Dentry
+	old.place.Store(&place{r.to.Dentry, r.toName})
 	r.to.Dentry.put(r.toName, old)
 	switch {
 	case target == nil:
 	case r.flags&linux.RENAME_EXCHANGE != 0:
-		target.name, target.parent = r.name, r.from.Dentry
+		target.place.Store(&place{r.from.Dentry, r.name})
 		r.from.Dentry.put(r.name, target)
 	default:
 		target.gone.Store(true)

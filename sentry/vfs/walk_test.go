@@ -1,0 +1,133 @@
+package vfs_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/auth"
+	"glovebox/sentry/fs/tmpfs"
+	"glovebox/sentry/vfs"
+)
+
+func newCtx(tb testing.TB) *vfs.Ctx {
+	tb.Helper()
+	v := vfs.NewVFS(tmpfs.New(tmpfs.Options{Mode: 0o755}), "tmpfs", 0)
+	return &vfs.Ctx{
+		Creds: &auth.Creds{Effective: auth.AllCaps}, VFS: v, Root: v.Root(), Cwd: v.Root(), FileLimit: math.MaxUint64,
+	}
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// A directory that is in use stays the same one when it is evicted.
+func TestEviction(t *testing.T) {
+	c := newCtx(t)
+	must(t, c.VFS.Mkdir(c, c.Cwd, "/d", 0o755))
+	held, err := c.VFS.Walk(c, c.Cwd, "/d", 0)
+	must(t, err)
+	must(t, c.VFS.Mkdir(c, c.Cwd, "/many", 0o755))
+	const names = 40_000
+	for i := range names {
+		must(t, c.VFS.Mknod(c, c.Cwd, fmt.Sprintf("/many/%d", i), linux.S_IFREG|0o644, 0))
+	}
+	again, err := c.VFS.Walk(c, c.Cwd, "/d", 0)
+	must(t, err)
+	if again != held {
+		t.Error("a directory in use got another dentry")
+	}
+	for _, i := range []int{0, names / 2, names - 1} {
+		if _, err := c.VFS.Walk(c, c.Cwd, fmt.Sprintf("/many/%d", i), 0); err != nil {
+			t.Errorf("name %d: %v", i, err)
+		}
+	}
+	must(t, c.VFS.Rename(c, c.Cwd, "/d", c.Cwd, "/many/moved", 0))
+	if got := c.VFS.PathName(c.Root, held); got != "/many/moved" {
+		t.Errorf("path name %q", got)
+	}
+}
+
+func TestMounts(t *testing.T) {
+	c := newCtx(t)
+	v := c.VFS
+	for _, d := range []string{"/a", "/a/b", "/c"} {
+		must(t, v.Mkdir(c, c.Cwd, d, 0o755))
+	}
+	at, err := v.Walk(c, c.Cwd, "/a/b", 0)
+	must(t, err)
+	_, err = v.MountAt(tmpfs.New(tmpfs.Options{Mode: 0o755}), at, "inner", "", vfs.ReadOnly)
+	must(t, err)
+	if err := v.Mkdir(c, c.Cwd, "/a/b/x", 0o755); err != linux.EROFS {
+		t.Errorf("mkdir on a read-only mount: %v", err)
+	}
+	if err := v.Rmdir(c, c.Cwd, "/a/b"); err != linux.EBUSY {
+		t.Errorf("rmdir of a mount point: %v", err)
+	}
+	if err := v.Rename(c, c.Cwd, "/a/b", c.Cwd, "/c/b", 0); err != linux.EBUSY {
+		t.Errorf("rename of a mount point: %v", err)
+	}
+	inner, err := v.Walk(c, c.Cwd, "/a/b", 0)
+	must(t, err)
+	if up, err := v.Walk(c, inner, "..", 0); err != nil || v.PathName(c.Root, up) != "/a" {
+		t.Errorf("above a mount: %v", err)
+	}
+	if _, err := v.Walk(c, c.Cwd, "/a/b", vfs.NoXDev); err != linux.EXDEV {
+		t.Errorf("across mounts with RESOLVE_NO_XDEV: %v", err)
+	}
+	// A bind mount shows the directory, not what is mounted in it.
+	from, err := v.Walk(c, c.Cwd, "/a", 0)
+	must(t, err)
+	to, err := v.Walk(c, c.Cwd, "/c", 0)
+	must(t, err)
+	_, err = v.Bind(from, to, 0)
+	must(t, err)
+	must(t, v.Mkdir(c, c.Cwd, "/c/b/seen", 0o755))
+	bound, err := v.Walk(c, c.Cwd, "/c", 0)
+	must(t, err)
+	if got := v.RootName(bound.Mount); got != "/a" {
+		t.Errorf("root of the bind mount: %q", got)
+	}
+	must(t, v.Unmount(inner))
+	if _, err := v.Walk(c, c.Cwd, "/a/b/seen", 0); err != nil {
+		t.Errorf("under the mount: %v", err)
+	}
+}
+
+func FuzzPathWalk(f *testing.F) {
+	for _, s := range []string{"/", "a/b/../l/x", "//a//.././loop/", "/a/l/../../f", strings.Repeat("../", 20) + "f", "l\x00", "/jump/../a/"} {
+		f.Add(s, uint32(0))
+		f.Add(s, uint32(0xff))
+	}
+	c := newCtx(f)
+	v := c.VFS
+	for _, d := range []string{"/jail", "/jail/a", "/jail/a/b", "/secret"} {
+		must(f, v.Mkdir(c, c.Cwd, d, 0o755))
+	}
+	must(f, v.Mknod(c, c.Cwd, "/jail/f", linux.S_IFREG|0o644, 0))
+	for _, l := range [][2]string{{"loop", "/jail/loop"}, {"../../secret", "/jail/a/l"}, {"/a/../../secret", "/jail/jump"}, {"b/..", "/jail/a/back"}} {
+		must(f, v.Symlink(c, l[0], c.Cwd, l[1]))
+	}
+	jail, err := v.Walk(c, c.Cwd, "/jail", 0)
+	must(f, err)
+	inside := *c
+	inside.Root, inside.Cwd = jail, jail
+	f.Fuzz(func(t *testing.T, path string, flags uint32) {
+		p, err := v.Walk(&inside, jail, path, vfs.WalkFlags(flags))
+		if err != nil {
+			if _, ok := err.(linux.Errno); !ok {
+				t.Errorf("error %v is no errno", err)
+			}
+			return
+		}
+		if name := v.PathName(jail, p); !strings.HasPrefix(name, "/") {
+			t.Errorf("%q leads out, to %s", path, name)
+		}
+	})
+}
