@@ -120,20 +120,64 @@ func (b *Buf) Limit(n int) {
 // CopyOut moves p into b (a file being read), and advances b. A count below
 // min(len(p), b.Len()) comes with EFAULT.
 func (b *Buf) CopyOut(p []byte) (int, error) {
-	return b.Move(Store, len(p), func(w []byte) (int, error) {
-		n := copy(w, p)
-		p = p[n:]
+	p = p[:min(len(p), b.left)]
+	if b.mem == nil {
+		n := copy(b.local, p)
+		b.local = b.local[n:]
+		b.left -= n
 		return n, nil
-	})
+	}
+	done := 0
+	for done < len(p) {
+		s := b.seg()
+		want := min(s.Len, len(p)-done)
+		n, err := b.mem.CopyOut(s.Addr, p[done:done+want])
+		b.skip(s, n)
+		if done += n; err != nil || n < want {
+			return done, err
+		}
+	}
+	return done, nil
 }
 
 // CopyIn moves bytes of b into p (a file being written), and advances b.
 func (b *Buf) CopyIn(p []byte) (int, error) {
-	return b.Move(Load, len(p), func(w []byte) (int, error) {
-		n := copy(p, w)
-		p = p[n:]
+	p = p[:min(len(p), b.left)]
+	if b.mem == nil {
+		n := copy(p, b.local)
+		b.local = b.local[n:]
+		b.left -= n
 		return n, nil
-	})
+	}
+	done := 0
+	for done < len(p) {
+		s := b.seg()
+		want := min(s.Len, len(p)-done)
+		n, err := b.mem.CopyIn(s.Addr, p[done:done+want])
+		b.skip(s, n)
+		if done += n; err != nil || n < want {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// seg returns the piece that b has got to.
+func (b *Buf) seg() *Seg {
+	if b.segs == nil {
+		return &b.one[0]
+	}
+	for b.segs[0].Len == 0 {
+		b.segs = b.segs[1:]
+	}
+	return &b.segs[0]
+}
+
+// skip advances b by n bytes of s.
+func (b *Buf) skip(s *Seg, n int) {
+	s.Addr += Addr(n)
+	s.Len -= n
+	b.left -= n
 }
 
 // Zero fills n bytes of b with zeros.
@@ -160,18 +204,10 @@ func (b *Buf) Move(access Access, n int, f func([]byte) (int, error)) (int, erro
 	}
 	done := 0
 	for done < n {
-		s := &b.one[0]
-		if b.segs != nil {
-			for b.segs[0].Len == 0 {
-				b.segs = b.segs[1:]
-			}
-			s = &b.segs[0]
-		}
+		s := b.seg()
 		want := min(s.Len, n-done)
 		m, err := b.mem.Windows(s.Addr, want, access, f)
-		s.Addr += Addr(m)
-		s.Len -= m
-		b.left -= m
+		b.skip(s, m)
 		done += m
 		if err != nil || m < want {
 			return done, err

@@ -104,7 +104,7 @@ func (w *walker) through(link Path) (last string, slash bool, err error) {
 
 // createIn opens or makes name in dir; errIsLink if it is a symbolic link.
 func (v *VFS) createIn(c *Ctx, dir Path, name string, flags, perm uint32) (*File, error) {
-	if err := Permission(c, dir.Inode(), MayExec); err != nil {
+	if err := maySearch(c, dir.Inode()); err != nil {
 		return nil, err
 	}
 	if len(name) > linux.NAME_MAX {

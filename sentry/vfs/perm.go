@@ -45,6 +45,17 @@ func (at *Attr) Permission(c *auth.Creds, want Access) error {
 	return linux.EACCES
 }
 
+// maySearch reports whether c may look up names in a directory. Who may search
+// all directories is not asked for their modes.
+func maySearch(c *Ctx, dir Inode) error {
+	if c.Creds.Has(auth.CapDacReadSearch) || c.Creds.Has(auth.CapDacOverride) {
+		if _, ok := dir.(Permitter); !ok {
+			return nil
+		}
+	}
+	return Permission(c, dir, MayExec)
+}
+
 // owns reports whether c may act as the file's owner (inode_owner_or_capable).
 func owns(c *Ctx, at *Attr) bool {
 	return c.Creds.FSUID == at.UID || c.Creds.Has(auth.CapFowner)

@@ -128,7 +128,7 @@ func (w *walker) step(name string, follow bool) error {
 	if !w.at.Dentry.isDir() {
 		return linux.ENOTDIR
 	}
-	if err := Permission(w.c, w.at.Inode(), MayExec); err != nil {
+	if err := maySearch(w.c, w.at.Inode()); err != nil {
 		return err
 	}
 	switch name {

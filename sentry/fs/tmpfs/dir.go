@@ -139,7 +139,7 @@ func (d dir) Link(_ *vfs.Ctx, name string, old vfs.Inode) error {
 	if err := d.mayEnterLocked(name); err != nil {
 		return err
 	}
-	n.mu.Lock()
+	n.mu.LockBelow()
 	defer n.mu.Unlock()
 	if n.nlink == 0 {
 		return linux.ENOENT
@@ -165,7 +165,7 @@ func (d dir) removeLocked(name string, child vfs.Inode) error {
 	}
 	count := 1
 	if n.Kind() == linux.S_IFDIR {
-		n.mu.Lock()
+		n.mu.LockBelow()
 		if len(n.dir.list) > 0 {
 			n.mu.Unlock()
 			return linux.ENOTEMPTY
@@ -238,7 +238,7 @@ func (d dir) lockWith(t dir) (unlock func()) {
 		a, b = b, a
 	}
 	a.mu.Lock()
-	b.mu.Lock()
+	b.mu.LockBelow()
 	return func() {
 		b.mu.Unlock()
 		a.mu.Unlock()

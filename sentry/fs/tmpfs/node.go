@@ -202,9 +202,10 @@ func (n *node) ListXattr(*vfs.Ctx) ([]string, error) {
 // Readlink implements vfs.Symlink.
 func (l link) Readlink(*vfs.Ctx) (string, error) { return l.target, nil }
 
-// drop forgets one name of n, or one open file; without any its pages go.
+// drop forgets names of n, or open files; without any its pages go. The lock of
+// the directory may be held.
 func (n *node) drop(names, opens int) {
-	n.mu.Lock()
+	n.mu.LockBelow()
 	defer n.mu.Unlock()
 	n.nlink -= uint32(names)
 	n.opens -= opens
