@@ -48,7 +48,8 @@ func recordLock(t *kernel.Task, f *vfs.File, cmd Uint, a Addr) error {
 	case cmd == linux.F_SETLK || cmd == linux.F_OFD_SETLK:
 		return locks.Set(f, lock)
 	}
-	_, err = blockOn(t, &locks.Queue, wait.All, 0, func() (int64, error) { return 0, locks.Set(f, lock) })
+	defer locks.EndWait(lock)
+	_, err = blockOn(t, &locks.Queue, wait.All, 0, func() (int64, error) { return 0, locks.SetWait(f, lock) })
 	return err
 }
 

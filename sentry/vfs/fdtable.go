@@ -1,6 +1,8 @@
 package vfs
 
 import (
+	"sync/atomic"
+
 	"glovebox/abi/linux"
 	"glovebox/lib/ref"
 	"glovebox/sentry/lock"
@@ -15,6 +17,9 @@ type FDTable struct {
 	slots []fdSlot // guarded by mu
 	// low: no descriptor below it is free. Guarded by mu.
 	low int
+
+	// waitsFor holds the record lock that a task of this table waits for.
+	waitsFor atomic.Pointer[FDTable]
 }
 
 type fdSlot struct {

@@ -70,20 +70,79 @@ func (l *Locks) Test(want Lock) (holder Lock, blocked bool) {
 	return Lock{}, false
 }
 
+// maxLocks bounds the record locks of a file: ENOLCK beyond it.
+const maxLocks = 1 << 16
+
 // Set grants want, or says EAGAIN (F_SETLK).
 func (l *Locks) Set(f *File, want Lock) error {
+	_, err := l.set(f, want)
+	return err
+}
+
+// SetWait is Set for a caller that waits on Queue and tries again (F_SETLKW):
+// EDEADLK if the holder waits for the caller. EndWait follows.
+func (l *Locks) SetWait(f *File, want Lock) error {
+	holder, err := l.set(f, want)
+	t, ok := want.Owner.(*FDTable)
+	if err != linux.EAGAIN || !ok {
+		return err
+	}
+	h, ok := holder.(*FDTable)
+	if !ok {
+		return err
+	}
+	t.waitsFor.Store(h)
+	// As in Linux, a longer ring goes unseen (posix_locks_deadlock).
+	for range 10 {
+		if h = h.waitsFor.Load(); h == nil {
+			return err
+		}
+		if h == t {
+			return linux.EDEADLK
+		}
+	}
+	return err
+}
+
+// EndWait says that want's owner waits no longer.
+func (l *Locks) EndWait(want Lock) {
+	if t, ok := want.Owner.(*FDTable); ok {
+		t.waitsFor.Store(nil)
+	}
+}
+
+// set is Set; it returns who holds what is in the way.
+func (l *Locks) set(f *File, want Lock) (holder LockOwner, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.record {
 		if l.record[i].conflicts(&want) {
-			return linux.EAGAIN
+			return l.record[i].Owner, linux.EAGAIN
 		}
 	}
+	if len(l.record) >= maxLocks {
+		return nil, linux.ENOLCK
+	}
 	l.cutLocked(&want)
-	l.record = append(l.record, want)
+	l.addLocked(want)
 	f.locked.Store(true)
 	l.Queue.Notify(wait.All)
-	return nil
+	return nil, nil
+}
+
+// addLocked adds a lock whose range is free of its owner's, and joins it with
+// those next to it.
+func (l *Locks) addLocked(want Lock) {
+	kept := l.record[:0]
+	for _, h := range l.record {
+		next := h.End == want.Start || want.End == h.Start
+		if h.Owner == want.Owner && h.Write == want.Write && next {
+			want.Start, want.End = min(want.Start, h.Start), max(want.End, h.End)
+			continue
+		}
+		kept = append(kept, h)
+	}
+	l.record = append(kept, want)
 }
 
 // Unset takes the owner's locks off a range (F_UNLCK).
