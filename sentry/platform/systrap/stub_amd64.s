@@ -131,13 +131,17 @@ notfd4:
 notfd0:
 	MOVQ	$24, S_MSGCTLLEN(BX)
 	MOVQ	(R14), AX
-	SYSCALL
-	MOVL	56(R14), CX
 	TESTL	$8, CX // clone
 	JEQ	notclone
+	// The new thread may run late, when the slot of the old one holds other
+	// operations: it looks at registers only.
+	SYSCALL
 	TESTQ	AX, AX
 	JEQ	thread
+	JMP	notrecv
 notclone:
+	SYSCALL
+	MOVL	56(R14), CX
 	TESTL	$4, CX // recvmsg: remember the descriptor
 	JEQ	notrecv
 	MOVL	S_CMSGFD(BX), DX
