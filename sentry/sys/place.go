@@ -175,5 +175,9 @@ func umount2(t *kernel.Task, path Path, flags Flags) (uintptr, error) {
 	case !p.IsMountRoot():
 		return 0, linux.EINVAL
 	}
-	return 0, c.VFS.Unmount(p)
+	detach := vfs.Refuse
+	if flags&linux.MNT_DETACH != 0 {
+		detach = vfs.Lazily
+	}
+	return 0, c.VFS.Unmount(p, detach)
 }

@@ -3,6 +3,8 @@ package vfs
 import (
 	"sync"
 	"weak"
+
+	"glovebox/lib/ref"
 )
 
 // maxCached is how many names of a file system are kept without need.
@@ -11,6 +13,9 @@ const maxCached = 32768
 // A super is what all mounts of a file system share (struct super_block).
 type super struct {
 	fs FileSystem
+	// mounts counts the mounts of it that are in use; the last one releases
+	// the file system.
+	mounts ref.Count
 
 	mu   sync.Mutex // a leaf
 	ring []*Dentry  // the dentries that their parents keep; guarded by mu

@@ -47,6 +47,7 @@ const settable = linux.O_APPEND | linux.O_NONBLOCK | linux.O_ASYNC | linux.O_DIR
 func NewFile(c *Ctx, at Path, ops FileOps, flags uint32) *File {
 	f := &File{ops: ops, path: at, creds: c.Creds}
 	f.flags.Store(flags & statusFlags)
+	at.hold()
 	return f
 }
 
@@ -70,6 +71,7 @@ func (f *File) Dec() {
 		locksOf(f).dropFile(f)
 	}
 	f.ops.Release()
+	f.path.drop()
 }
 
 // A Flusher is an open file that has something to say when a descriptor of it

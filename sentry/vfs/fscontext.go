@@ -6,7 +6,7 @@ import (
 )
 
 // An FSContext is where a task's paths start, and its umask (struct
-// fs_struct), counted by the tasks that share it.
+// fs_struct), counted by the tasks that share it. It keeps both mounts busy.
 type FSContext struct {
 	refs ref.Count
 
@@ -17,6 +17,8 @@ type FSContext struct {
 
 // NewFSContext returns a context with one reference.
 func NewFSContext(root, cwd Path, umask uint32) *FSContext {
+	root.hold()
+	cwd.hold()
 	return &FSContext{root: root, cwd: cwd, umask: umask & 0o777}
 }
 
@@ -24,12 +26,18 @@ func NewFSContext(root, cwd Path, umask uint32) *FSContext {
 func (x *FSContext) Inc() { x.refs.Inc() }
 
 // Dec drops one.
-func (x *FSContext) Dec() { x.refs.Dec() }
+func (x *FSContext) Dec() {
+	if x.refs.Dec() {
+		x.root.drop()
+		x.cwd.drop()
+	}
+}
 
 // Copy returns a copy with one reference.
 func (x *FSContext) Copy() *FSContext {
-	root, cwd, umask := x.Get()
-	return NewFSContext(root, cwd, umask)
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return NewFSContext(x.root, x.cwd, x.umask)
 }
 
 // Get returns all three.
@@ -41,16 +49,22 @@ func (x *FSContext) Get() (root, cwd Path, umask uint32) {
 
 // SetCwd is chdir(2).
 func (x *FSContext) SetCwd(p Path) {
+	p.hold()
 	x.mu.Lock()
+	old := x.cwd
 	x.cwd = p
 	x.mu.Unlock()
+	old.drop()
 }
 
 // SetRoot is chroot(2).
 func (x *FSContext) SetRoot(p Path) {
+	p.hold()
 	x.mu.Lock()
+	old := x.root
 	x.root = p
 	x.mu.Unlock()
+	old.drop()
 }
 
 // SetUmask is umask(2): it returns the old one.

@@ -60,10 +60,35 @@ type Mount struct {
 	root   *Dentry
 	parent *Mount // nil for the root of all
 	at     *Dentry
+	// users counts open files, root and working directories, and one for the
+	// tree. Paths do not count, so that one can become a user too late: when
+	// the mount was given up.
+	users   atomic.Int64
+	givenUp atomic.Bool
 }
 
 // FileSystem returns what is mounted.
 func (m *Mount) FileSystem() FileSystem { return m.sb.fs }
+
+// put drops a user of m; the last of all mounts of a file system releases that.
+func (m *Mount) put() {
+	if m.users.Add(-1) == 0 && !m.givenUp.Swap(true) && m.sb.mounts.Dec() {
+		m.sb.fs.Release()
+	}
+}
+
+// hold makes p's mount busy, drop undoes it. A file without a path is on none.
+func (p Path) hold() {
+	if p.Mount != nil && p.Mount != anonMount {
+		p.Mount.users.Add(1)
+	}
+}
+
+func (p Path) drop() {
+	if p.Mount != nil && p.Mount != anonMount {
+		p.Mount.put()
+	}
+}
 
 type mountKey struct {
 	m *Mount
@@ -99,6 +124,7 @@ func NewVFS(fs FileSystem, source string, flags MountFlags) *VFS {
 	v := &VFS{lastID: 1}
 	sb := &super{fs: fs}
 	m := &Mount{ID: 1, Flags: flags, Source: source, vfs: v, sb: sb, root: newRoot(sb)}
+	m.users.Store(1)
 	v.mounts.Store(&mountTable{at: map[mountKey]*Mount{}, list: []*Mount{m}})
 	return v
 }
@@ -117,10 +143,19 @@ func (v *VFS) MountAt(fs FileSystem, at Path, source, options string, flags Moun
 
 // Bind mounts what is at from on at (MS_BIND).
 func (v *VFS) Bind(from, at Path, flags MountFlags) (*Mount, error) {
-	return v.attach(&Mount{
+	if from.Mount == anonMount || !from.Mount.sb.mounts.TryInc() {
+		return nil, linux.EINVAL
+	}
+	m := &Mount{
 		Flags: flags | from.Mount.Flags, Source: from.Mount.Source, Options: from.Mount.Options,
 		sb: from.Mount.sb, root: from.Dentry,
-	}, at)
+	}
+	if _, err := v.attach(m, at); err != nil {
+		m.users.Store(1)
+		m.put()
+		return nil, err
+	}
+	return m, nil
 }
 
 func (v *VFS) attach(m *Mount, at Path) (*Mount, error) {
@@ -129,9 +164,13 @@ func (v *VFS) attach(m *Mount, at Path) (*Mount, error) {
 	}
 	v.change.Lock()
 	defer v.change.Unlock()
-	v.lastID++
-	m.ID, m.vfs, m.parent, m.at = v.lastID, v, at.Mount, at.Dentry
 	old := v.mounts.Load()
+	if !slices.Contains(old.list, at.Mount) {
+		return nil, linux.EINVAL // a file without a path, or a mount that is gone
+	}
+	v.lastID++
+	m.users.Store(1)
+	m.ID, m.vfs, m.parent, m.at = v.lastID, v, at.Mount, at.Dentry
 	t := &mountTable{at: map[mountKey]*Mount{}, list: append(slices.Clone(old.list), m)}
 	for k, o := range old.at {
 		t.at[k] = o
@@ -142,37 +181,53 @@ func (v *VFS) attach(m *Mount, at Path) (*Mount, error) {
 	return m, nil
 }
 
+// A Detach says what Unmount does with a mount that is in use.
+type Detach uint8
+
+// Values of Detach.
+const (
+	Refuse Detach = iota // EBUSY
+	Lazily               // it goes from the tree, with what is mounted on it (MNT_DETACH)
+)
+
 // Unmount takes away the mount whose root is p.
-func (v *VFS) Unmount(p Path) error {
+func (v *VFS) Unmount(p Path, how Detach) error {
 	v.change.Lock()
 	defer v.change.Unlock()
 	m := p.Mount
-	if p.Dentry != m.root || m.parent == nil {
+	old := v.mounts.Load()
+	if p.Dentry != m.root || m.parent == nil || !slices.Contains(old.list, m) {
 		return linux.EINVAL
 	}
-	old := v.mounts.Load()
 	t := &mountTable{at: map[mountKey]*Mount{}}
-	for k, o := range old.at {
-		if k.m == m {
-			return linux.EBUSY
+	var gone []*Mount
+	for _, o := range old.list {
+		if o.isOn(m) {
+			gone = append(gone, o)
+			continue
 		}
-		if o != m {
-			t.at[k] = o
+		t.list = append(t.list, o)
+		if o.parent != nil {
+			t.at[mountKey{o.parent, o.at}] = o
 		}
 	}
-	shared := false
-	for _, o := range old.list {
-		if o != m {
-			t.list = append(t.list, o)
-			shared = shared || o.sb == m.sb
-		}
+	if how == Refuse && (len(gone) > 1 || m.users.Load() > 1) {
+		return linux.EBUSY
 	}
 	v.mounts.Store(t)
-	m.at.mounts.Add(-1)
-	if !shared {
-		m.sb.fs.Release()
+	for _, o := range gone {
+		o.at.mounts.Add(-1)
+		o.put()
 	}
 	return nil
+}
+
+// isOn reports whether m is a or is mounted somewhere below it.
+func (m *Mount) isOn(a *Mount) bool {
+	for m != a && m != nil {
+		m = m.parent
+	}
+	return m == a
 }
 
 // Mounts returns all mounts, in the order in which they were made.

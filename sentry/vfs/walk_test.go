@@ -54,6 +54,14 @@ func TestEviction(t *testing.T) {
 	}
 }
 
+// noted notes when a file system is released.
+type noted struct {
+	vfs.FileSystem
+	released *bool
+}
+
+func (n noted) Release() { *n.released = true }
+
 func TestMounts(t *testing.T) {
 	c := newCtx(t)
 	v := c.VFS
@@ -62,7 +70,9 @@ func TestMounts(t *testing.T) {
 	}
 	at, err := v.Walk(c, c.Cwd, "/a/b", 0)
 	must(t, err)
-	_, err = v.MountAt(tmpfs.New(tmpfs.Options{Mode: 0o755}), at, "inner", "", vfs.ReadOnly)
+	released := false
+	fs := noted{tmpfs.New(tmpfs.Options{Mode: 0o755}), &released}
+	_, err = v.MountAt(fs, at, "inner", "", vfs.ReadOnly)
 	must(t, err)
 	if err := v.Mkdir(c, c.Cwd, "/a/b/x", 0o755); err != linux.EROFS {
 		t.Errorf("mkdir on a read-only mount: %v", err)
@@ -94,7 +104,22 @@ func TestMounts(t *testing.T) {
 	if got := v.RootName(bound.Mount); got != "/a" {
 		t.Errorf("root of the bind mount: %q", got)
 	}
-	must(t, v.Unmount(inner))
+	f, err := v.Open(c, inner, ".", linux.O_RDONLY, 0, 0)
+	must(t, err)
+	if err := v.Unmount(inner, vfs.Refuse); err != linux.EBUSY {
+		t.Errorf("unmount with a file open: %v", err)
+	}
+	must(t, v.Unmount(inner, vfs.Lazily))
+	if err := v.Unmount(inner, vfs.Lazily); err != linux.EINVAL {
+		t.Errorf("unmount again: %v", err)
+	}
+	if released {
+		t.Error("released with a file open")
+	}
+	f.Dec()
+	if !released {
+		t.Error("not released")
+	}
 	if _, err := v.Walk(c, c.Cwd, "/a/b/seen", 0); err != nil {
 		t.Errorf("under the mount: %v", err)
 	}
