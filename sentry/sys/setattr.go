@@ -55,18 +55,14 @@ func fchmod(t *kernel.Task, fd FD, mode Mode) (uintptr, error) {
 	return onFile(t, fd, func(c *vfs.Ctx, p vfs.Path) error { return vfs.Chmod(c, p, uint32(mode)) })
 }
 
-// onFile runs f on the place of the file at fd. A file without one has no
-// attributes that could change.
+// onFile runs f on the place of the file at fd.
 func onFile(t *kernel.Task, fd FD, f func(*vfs.Ctx, vfs.Path) error) (uintptr, error) {
 	file, err := getFile(t, fd)
 	if err != nil {
 		return 0, err
 	}
 	defer file.Dec()
-	if file.Path().IsZero() {
-		return 0, linux.EOPNOTSUPP
-	}
-	return 0, f(ioCtx(t), file.Path())
+	return 0, f(ioCtx(t), file.Place())
 }
 
 // chown is chown(2).

@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"strings"
+	"sync"
 
 	"glovebox/abi/linux"
 )
@@ -10,6 +11,11 @@ import (
 // through /proc/PID/fd.
 type Reopener interface {
 	Reopen(c *Ctx, flags uint32) (FileOps, error)
+}
+
+// A Truncater is an open regular file without a path that can be cut.
+type Truncater interface {
+	Truncate(size int64) error
 }
 
 // Place returns where f is for those who come through a magic link
@@ -21,7 +27,7 @@ func (f *File) Place() Path {
 	d := f.anon.Load()
 	if d == nil {
 		a, _ := f.Attr(&Ctx{})
-		f.anon.CompareAndSwap(nil, newDentry(anonMount.sb, nil, f.name, &anonInode{f, a.Mode & linux.S_IFMT}))
+		f.anon.CompareAndSwap(nil, newDentry(anonMount.sb, nil, f.name, &anonInode{f: f, kind: a.Mode & linux.S_IFMT}))
 		d = f.anon.Load()
 	}
 	return Path{anonMount, d}
@@ -57,12 +63,59 @@ const anonMagic = 0x09041934 // ANON_INODE_FS_MAGIC
 type anonInode struct {
 	f    *File
 	kind uint32
+
+	mu  sync.Mutex // a leaf
+	set SetAttr    // what was changed; guarded by mu
 }
 
 func (i *anonInode) Kind() uint32                { return i.kind }
 func (i *anonInode) Attr(c *Ctx) (Attr, error)   { return i.f.Attr(c) }
-func (i *anonInode) SetAttr(*Ctx, SetAttr) error { return linux.EPERM }
 func (i *anonInode) OpensItself()                {}
+
+// SetAttr implements Inode. A pipe or a socket has an owner and permissions,
+// which mean nothing; a file of the host has its own, which stay as they are.
+func (i *anonInode) SetAttr(_ *Ctx, s SetAttr) error {
+	if strings.HasPrefix(i.f.name, "anon_inode:") {
+		return linux.EOPNOTSUPP
+	}
+	if s.Mask&SetSize != 0 {
+		t, ok := i.f.ops.(Truncater)
+		if !ok {
+			return linux.EINVAL
+		}
+		if err := t.Truncate(s.Size); err != nil {
+			return err
+		}
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.set.Mask |= s.Mask & (SetMode | SetUID | SetGID)
+	if s.Mask&SetMode != 0 {
+		i.set.Mode = s.Mode & 0o7777
+	}
+	if s.Mask&SetUID != 0 {
+		i.set.UID = s.UID
+	}
+	if s.Mask&SetGID != 0 {
+		i.set.GID = s.GID
+	}
+	return nil
+}
+
+// patch puts what was changed into a.
+func (i *anonInode) patch(a *Attr) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.set.Mask&SetMode != 0 {
+		a.Mode = a.Mode&linux.S_IFMT | i.set.Mode
+	}
+	if i.set.Mask&SetUID != 0 {
+		a.UID = i.set.UID
+	}
+	if i.set.Mask&SetGID != 0 {
+		a.GID = i.set.GID
+	}
+}
 
 // Permission implements Permitter: whoever may follow the magic link has the
 // file already.

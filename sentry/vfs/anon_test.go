@@ -36,6 +36,12 @@ func TestReopen(t *testing.T) {
 	if a, err := p.Inode().Attr(c); err != nil || a.Mode != linux.S_IFIFO|0o600 || a.Ino != 7 {
 		t.Errorf("%+v, %v", a, err)
 	}
+	if err := Chmod(&Ctx{Creds: &auth.Creds{}}, p, 0o666); err != nil {
+		t.Error(err)
+	}
+	if a, err := f.Attr(c); err != nil || a.Mode != linux.S_IFIFO|0o666 {
+		t.Errorf("mode %#o, %v after chmod", a.Mode, err)
+	}
 	if _, err := v.OpenPath(c, p, linux.O_RDONLY); err != linux.EACCES {
 		t.Errorf("open to be read: %v", err)
 	}

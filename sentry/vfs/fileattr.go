@@ -21,6 +21,15 @@ func (f *File) Attr(c *Ctx) (Attr, error) {
 	if !f.path.IsZero() {
 		return f.path.Inode().Attr(c)
 	}
+	a, err := f.ownAttr(c)
+	if d := f.anon.Load(); d != nil && err == nil {
+		d.inode.(*anonInode).patch(&a)
+	}
+	return a, err
+}
+
+// ownAttr returns the attributes of a file without a path, as it was made.
+func (f *File) ownAttr(c *Ctx) (Attr, error) {
 	if a, ok := f.ops.(Attrer); ok {
 		return a.Attr(c)
 	}

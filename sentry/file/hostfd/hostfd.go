@@ -70,6 +70,14 @@ func (f *File) Attr(*vfs.Ctx) (vfs.Attr, error) {
 	}, nil
 }
 
+// Truncate implements vfs.Truncater.
+func (f *File) Truncate(size int64) error {
+	if err := unix.Ftruncate(f.fd, size); err != nil {
+		return errno(err)
+	}
+	return nil
+}
+
 func timespec(t unix.Timespec) linux.Timespec { return linux.Timespec{Sec: t.Sec, Nsec: t.Nsec} }
 
 // poll returns which of events are true, waiting at most ms milliseconds.
