@@ -9,14 +9,18 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	hostunix "golang.org/x/sys/unix"
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/auth"
+	"glovebox/sentry/file/pipe"
+	"glovebox/sentry/fs/proc"
 	"glovebox/sentry/fs/tmpfs"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/mm"
+	"glovebox/sentry/net/socket"
+	"glovebox/sentry/net/unix"
 	"glovebox/sentry/platform/systrap"
 	"glovebox/sentry/sys"
 	"glovebox/sentry/vfs"
@@ -33,7 +37,7 @@ func TestGuests(t *testing.T) {
 		t.Skip(err)
 	}
 	host := &mm.Host{Platform: p, ReadOnly: reopen}
-	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "exec"} {
+	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "exec", "files", "polls", "sockets", "procfs"} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), name)
 			src := filepath.Join("../../test/guest", name+".c")
@@ -53,7 +57,7 @@ func TestGuests(t *testing.T) {
 
 // reopen is what the template process does outside tests.
 func reopen(fd int) (int, error) {
-	return unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	return hostunix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), hostunix.O_RDONLY|hostunix.O_CLOEXEC, 0)
 }
 
 // output is a file that passes what is written to it on to the test.
@@ -88,6 +92,7 @@ func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	v.FIFO = new(pipe.FIFOs).Open
 	k := &kernel.Kernel{Host: host, Syscall: sys.Dispatch, CPUs: 2, TotalMemory: 1 << 30, Logf: t.Logf}
 	limits := new(kernel.Limits)
 	limits.SetAll(kernel.DefaultLimits())
@@ -98,6 +103,14 @@ func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pids := k.NewPIDNamespace()
+	if err := v.Mkdir(c, v.Root(), "/proc", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	at, _ = v.Walk(c, v.Root(), "/proc", 0)
+	if _, err := v.MountAt(proc.New(proc.Options{Dev: 1, Kernel: k, PIDs: pids}), at, "proc", "", 0); err != nil {
+		t.Fatal(err)
+	}
 	fds := vfs.NewFDTable()
 	for range 3 {
 		if _, err := fds.Add(vfs.NewAnonFile("output", output{t: t}, linux.O_RDWR), 0, 0, 3); err != nil {
@@ -105,9 +118,10 @@ func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 		}
 	}
 	tg, err := k.Start(&kernel.Init{
-		Namespace: k.NewPIDNamespace(), Memory: img.Memory, Regs: img.Regs, Creds: img.Creds,
+		Namespace: pids, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds,
 		Comm: img.Comm, UTS: kernel.NewUTS("box", ""), Limits: limits.All(),
-		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(v.Root(), v.Root(), 0o22), VFS: v},
+		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(v.Root(), v.Root(), 0o22), VFS: v,
+			Sockets: socket.Families{linux.AF_UNIX: new(unix.Namespace)}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -118,7 +118,7 @@ func commFile(p *process) vfs.Inode {
 			return linux.EINVAL
 		}
 		s, _, _ := strings.Cut(string(b), "\x00")
-		p.task().SetComm(strings.TrimSuffix(s, "\n"))
+		p.task().SetComm(s)
 		return nil
 	})
 }

@@ -18,6 +18,9 @@ func (s *Socket) Bind(c *vfs.Ctx, raw []byte) error {
 	s.mu.Lock()
 	if s.addr != nil || s.binding {
 		s.mu.Unlock()
+		if path != "" && exists(c, path) {
+			return linux.EADDRINUSE
+		}
 		return linux.EINVAL
 	}
 	s.binding = true

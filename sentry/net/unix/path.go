@@ -21,6 +21,12 @@ func create(c *vfs.Ctx, path string) (vfs.Inode, error) {
 	return p.Inode(), nil
 }
 
+// exists reports whether path names anything.
+func exists(c *vfs.Ctx, path string) bool {
+	_, err := c.VFS.Walk(c, c.Cwd, path, vfs.NoFollow)
+	return err == nil
+}
+
 // lookup returns the inode that path names (unix_find_bsd).
 func lookup(c *vfs.Ctx, path string) (vfs.Inode, error) {
 	p, err := c.VFS.Walk(c, c.Cwd, path, 0)
