@@ -30,6 +30,8 @@ type Context struct {
 
 	// mu is held while the thread runs guest code or operations.
 	mu sync.Mutex
+	// gone: the thread was told to exit. Guarded by mu.
+	gone bool
 
 	// Task goroutine only.
 	uc     int // offset of the ucontext to resume, 0 if a frame must be built
@@ -356,6 +358,7 @@ func (c *Context) Release() {
 		}
 		c.hand(cmdExit, nil)
 	}
+	c.gone = true
 	c.mu.Unlock()
 	c.as.mu.Lock()
 	c.as.contexts[c.index] = nil

@@ -160,9 +160,15 @@ func (as *Space) Flush() {
 // runOne has the first thread that is in the Sentry run what is pending.
 func runOne(list []*Context) bool {
 	for _, c := range list {
-		if c.mu.TryLock() {
+		if !c.mu.TryLock() {
+			continue
+		}
+		here := !c.gone
+		if here {
 			c.runPending()
-			c.mu.Unlock()
+		}
+		c.mu.Unlock()
+		if here {
 			return true
 		}
 	}
