@@ -68,9 +68,9 @@ type anonInode struct {
 	set SetAttr    // what was changed; guarded by mu
 }
 
-func (i *anonInode) Kind() uint32                { return i.kind }
-func (i *anonInode) Attr(c *Ctx) (Attr, error)   { return i.f.Attr(c) }
-func (i *anonInode) OpensItself()                {}
+func (i *anonInode) Kind() uint32              { return i.kind }
+func (i *anonInode) Attr(c *Ctx) (Attr, error) { return i.f.Attr(c) }
+func (i *anonInode) OpensItself()              {}
 
 // SetAttr implements Inode. A pipe or a socket has an owner and permissions,
 // which mean nothing; a file of the host has its own, which stay as they are.
