@@ -22,7 +22,7 @@ const module = "glovebox"
 // tree; never reorder to fix a build.
 var layers = []string{
 	"abi/linux abi/sysno",
-	"lib/bpf lib/ref lib/ring lib/wait",
+	"lib/bpf lib/cpuid lib/ref lib/ring lib/wait",
 	"host",
 	"p9",
 	"gofer",
