@@ -26,10 +26,25 @@ func (mm *MM) VMAs(f func(VMA) bool) {
 	}
 }
 
+// list returns the mappings, with those that look alike made one. Files are
+// asked for their names once mm is unlocked: they may ask a server.
 func (mm *MM) list() []VMA {
+	list, files := mm.collect()
+	for i, f := range files {
+		if f != nil {
+			list[i].Path, list[i].Dev, list[i].Inode = f.MapName()
+			f.Dec()
+		}
+	}
+	return list
+}
+
+// collect returns the mappings without names of files, and the files, each with
+// a reference.
+func (mm *MM) collect() (list []VMA, files []FileRef) {
 	mm.mu.RLock()
 	defer mm.mu.RUnlock()
-	list := make([]VMA, 0, len(mm.vmas))
+	list = make([]VMA, 0, len(mm.vmas))
 	var last *vma
 	for _, v := range mm.vmas {
 		if last != nil && last.End == v.Start && last.prot == v.prot && last.flags == v.flags && last.file == v.file &&
@@ -38,10 +53,13 @@ func (mm *MM) list() []VMA {
 			last = v
 			continue
 		}
-		list = append(list, v.show())
+		if v.file != nil {
+			v.file.Inc()
+		}
+		list, files = append(list, v.show()), append(files, v.file)
 		last = v
 	}
-	return list
+	return list, files
 }
 
 func (v *vma) show() VMA {
@@ -52,7 +70,6 @@ func (v *vma) show() VMA {
 	switch {
 	case v.file != nil:
 		s.Offset = v.fileOff
-		s.Path, s.Dev, s.Inode = v.file.MapName()
 	case v.flags&vmaHeap != 0:
 		s.Path = "[heap]"
 	case v.flags&vmaStack != 0:
