@@ -1,7 +1,10 @@
 package sys
 
 import (
+	"bytes"
+
 	"glovebox/abi/linux"
+	"glovebox/sentry/guest"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/vfs"
 )
@@ -84,9 +87,26 @@ func vfsCtx(t *kernel.Task) *vfs.Ctx {
 	return c
 }
 
-// copyInPath reads a path (getname).
+// copyInPath reads a path (getname). Most are short: what is read first is as
+// much as they take.
 func copyInPath(t *kernel.Task, a Path) (string, error) {
-	return copyInString(t.Mem(), a.Guest(), linux.PATH_MAX)
+	p := &scratchOf(t).path
+	at, n, want := a.Guest(), 0, 64
+	for n < len(p) {
+		// Stay within a page: the next one need not be mapped.
+		want = min(want, len(p)-n, guest.PageSize-int(at%guest.PageSize))
+		got, err := t.Mem().CopyIn(at, p[n:n+want])
+		if i := bytes.IndexByte(p[n:n+got], 0); i >= 0 {
+			return string(p[:n+i]), nil
+		}
+		if err != nil {
+			return "", err
+		}
+		n += got
+		at += guest.Addr(got)
+		want = len(p)
+	}
+	return "", linux.ENAMETOOLONG
 }
 
 // startOf reads the path at a, and returns where it starts if it is relative.

@@ -22,6 +22,7 @@ type scratch struct {
 	// events is what epoll_wait(2) collects in.
 	events []linux.EpollEvent
 	out    [4096]byte
+	path   [linux.PATH_MAX]byte
 }
 
 // scratchOf returns t's scratch. Task goroutine only.
