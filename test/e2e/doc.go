@@ -1,0 +1,2 @@
+// Package e2e drives the built command as a user does.
+package e2e
