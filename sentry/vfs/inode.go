@@ -48,6 +48,12 @@ type Dir interface {
 	Rename(c *Ctx, name string, child Inode, to Dir, newName string, flags uint32) error
 }
 
+// A Temper is a directory in which files without a name can be made (O_TMPFILE).
+// Link gives such a file its first name, as long as it is open.
+type Temper interface {
+	Temp(c *Ctx, mode uint32) (Inode, error)
+}
+
 // A Symlink is an inode that stands for a path.
 type Symlink interface {
 	Readlink(c *Ctx) (string, error)

@@ -16,6 +16,9 @@ type VFS struct {
 	Devices map[Device]OpenDevice
 	// FIFO returns an end of the FIFO that inode is; set as Devices.
 	FIFO func(c *Ctx, inode Inode, flags uint32) (FileOps, error)
+	// Memory returns a new file in memory with F_SEAL_* seals, for
+	// memfd_create(2); set as Devices.
+	Memory func(mode, uid, gid, seals uint32) Inode
 
 	// rename serialises renames between directories: of all locks but an open
 	// file's offset it is the first, and held while the file system works.

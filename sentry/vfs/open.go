@@ -10,8 +10,8 @@ func (v *VFS) Open(c *Ctx, start Path, path string, flags, perm uint32, how Walk
 	if flags&linux.O_PATH != 0 {
 		return v.openPath(c, start, path, flags, how)
 	}
-	if flags&linux.O_TMPFILE == linux.O_TMPFILE {
-		return nil, linux.EOPNOTSUPP
+	if flags&linux.O_TMPFILE_BIT != 0 {
+		return v.openTemp(c, start, path, flags, perm, how)
 	}
 	if flags&linux.O_CREAT != 0 {
 		return v.create(c, start, path, flags, perm, how)
@@ -36,6 +36,32 @@ func (v *VFS) openPath(c *Ctx, start Path, path string, flags uint32, how WalkFl
 		return nil, err
 	}
 	return NewFile(c, p, NoFile{}, flags&(linux.O_PATH|linux.O_DIRECTORY|linux.O_NOFOLLOW)), nil
+}
+
+// openTemp opens a new file without a name, of the file system at path
+// (O_TMPFILE).
+func (v *VFS) openTemp(c *Ctx, start Path, path string, flags, perm uint32, how WalkFlags) (*File, error) {
+	if flags&linux.O_DIRECTORY == 0 || flags&linux.O_CREAT != 0 || flags&linux.O_ACCMODE == linux.O_RDONLY {
+		return nil, linux.EINVAL
+	}
+	p, err := v.Walk(c, start, path, how|Directory)
+	if err != nil {
+		return nil, err
+	}
+	if err := mayChange(c, p); err != nil {
+		return nil, err
+	}
+	dir, ok := p.Inode().(Temper)
+	if !ok {
+		return nil, linux.EOPNOTSUPP
+	}
+	inode, err := dir.Temp(c, linux.S_IFREG|perm&0o7777&^c.Umask)
+	if err != nil {
+		return nil, err
+	}
+	d := newDentry(p.Dentry.sb, p.Dentry, "#temporary", inode)
+	d.gone.Store(true)
+	return v.openInode(c, Path{p.Mount, d}, flags&^(linux.O_DIRECTORY|linux.O_TMPFILE_BIT))
 }
 
 // create opens path, and makes the file if there is none (O_CREAT).

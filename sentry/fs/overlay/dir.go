@@ -103,18 +103,57 @@ func (d dir) Symlink(c *vfs.Ctx, name, target string) (vfs.Inode, error) {
 	return d.enter(c, name, &vfs.Attr{Mode: linux.S_IFLNK | 0o777}, target)
 }
 
-// enter makes a file with a's mode and device at name.
-func (d dir) enter(c *vfs.Ctx, name string, a *vfs.Attr, target string) (vfs.Inode, error) {
+// own gives a new file in d its owner (inode_init_owner).
+func (d dir) own(c *vfs.Ctx, a *vfs.Attr) error {
 	at, err := d.real().Attr(c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.UID, a.GID = c.Creds.FSUID, c.Creds.FSGID
-	if at.Mode&linux.S_ISGID != 0 { // inode_init_owner
+	if at.Mode&linux.S_ISGID != 0 {
 		a.GID = at.GID
 		if a.Mode&linux.S_IFMT == linux.S_IFDIR {
 			a.Mode |= linux.S_ISGID
 		}
+	}
+	return nil
+}
+
+// newNode returns a node of what was made as u.
+func (d dir) newNode(u *upper, mode uint32) *node {
+	n := &node{fs: d.fs, kind: mode & linux.S_IFMT, ino: firstIno + d.fs.ino.Add(1)}
+	n.up.Store(u)
+	n.parent.Store(d.node)
+	return n
+}
+
+// Temp implements vfs.Temper.
+func (d dir) Temp(c *vfs.Ctx, mode uint32) (vfs.Inode, error) {
+	t, ok := d.fs.store.(vfs.Temper)
+	if !ok {
+		return nil, linux.EOPNOTSUPP
+	}
+	a := vfs.Attr{Mode: mode}
+	if err := d.own(c, &a); err != nil {
+		return nil, err
+	}
+	inode, err := t.Temp(d.fs.self, mode)
+	if err != nil {
+		return nil, err
+	}
+	err = inode.SetAttr(d.fs.self, vfs.SetAttr{Mask: vfs.SetUID | vfs.SetGID, UID: a.UID, GID: a.GID})
+	if err != nil {
+		return nil, err
+	}
+	n := d.newNode(&upper{inode: inode}, mode)
+	n.nameless.Store(true)
+	return n.inode(), nil
+}
+
+// enter makes a file with a's mode and device at name.
+func (d dir) enter(c *vfs.Ctx, name string, a *vfs.Attr, target string) (vfs.Inode, error) {
+	if err := d.own(c, a); err != nil {
+		return nil, err
 	}
 	up, err := d.copyUp(-1)
 	if err != nil {
@@ -130,10 +169,8 @@ func (d dir) enter(c *vfs.Ctx, name string, a *vfs.Attr, target string) (vfs.Ino
 	if err != nil {
 		return nil, err
 	}
-	n := &node{fs: d.fs, kind: a.Mode & linux.S_IFMT, ino: firstIno + d.fs.ino.Add(1)}
-	n.up.Store(u)
+	n := d.newNode(u, a.Mode)
 	n.links.Store(1)
-	n.parent.Store(d.node)
 	d.dir.setLocked(name, entry{n, old.covers})
 	touch(d.fs.self, up, vfs.SetMtimeNow)
 	return n.inode(), nil
@@ -171,12 +208,14 @@ func (d dir) Link(c *vfs.Ctx, name string, old vfs.Inode) error {
 	if err != nil {
 		return err
 	}
-	if a.Nlink == 0 {
-		return linux.ENOENT
-	}
 	u, err := n.copyUp(-1) // for its change time
 	if err != nil {
 		return err
+	}
+	if a.Nlink == 0 {
+		if err := n.firstName(u); err != nil {
+			return err
+		}
 	}
 	n.links.Add(1)
 	touch(d.fs.self, u, 0)

@@ -26,6 +26,8 @@ type node struct {
 	copy sync.Mutex
 	// links is how many names were added less those removed.
 	links atomic.Int32
+	// nameless: made by O_TMPFILE, and not in the store.
+	nameless atomic.Bool
 
 	dir names // of a directory
 }
@@ -210,6 +212,16 @@ func (n *node) upperXattrs() (vfs.Xattrs, error) {
 		return nil, linux.EOPNOTSUPP
 	}
 	return x, nil
+}
+
+// firstName puts a file made by O_TMPFILE into the store; others that have lost
+// their last name get no new one.
+func (n *node) firstName(u *upper) error {
+	if !n.nameless.CompareAndSwap(true, false) {
+		return linux.ENOENT
+	}
+	u.name = n.fs.newName()
+	return n.fs.store.Link(n.fs.self, u.name, u.inode)
 }
 
 // unlinked notes that n lost a name. What has none left is given up.

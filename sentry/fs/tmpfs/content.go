@@ -217,14 +217,25 @@ func (d *content) release(fs *FileSystem) {
 // A backing is a mapping's hold on a file and its memory.
 type backing struct {
 	*memfile.File
-	n *node
+	n     *node
+	write bool // it may be written through; immutable
 }
 
 // Size implements mm.Backing.
 func (b *backing) Size() (int64, error) { return b.n.data.shown.Load(), nil }
 
 // Inc implements mm.Backing.
-func (b *backing) Inc() { b.File.Refs.Inc() }
+func (b *backing) Inc() {
+	b.File.Refs.Inc()
+	if b.write {
+		b.n.writers.Add(1)
+	}
+}
 
 // Release implements mm.Backing.
-func (b *backing) Release() { b.File.Dec() }
+func (b *backing) Release() {
+	if b.write {
+		b.n.writers.Add(-1)
+	}
+	b.File.Dec()
+}

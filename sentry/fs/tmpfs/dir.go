@@ -120,6 +120,17 @@ func (d dir) Create(c *vfs.Ctx, name string, mode uint32, rdev uint64) (vfs.Inod
 	return d.enter(name, n)
 }
 
+// Temp implements vfs.Temper.
+func (d dir) Temp(c *vfs.Ctx, mode uint32) (vfs.Inode, error) {
+	uid, gid, mode := d.owner(c, mode)
+	if max := d.fs.opts.Inodes; max > 0 && uint64(d.fs.inodes.Load()) >= max {
+		return nil, linux.ENOSPC
+	}
+	n := d.fs.newNode(mode, uid, gid)
+	n.nlink, n.nameless = 0, true
+	return n.inode(), nil
+}
+
 // Symlink implements vfs.Dir.
 func (d dir) Symlink(c *vfs.Ctx, name, target string) (vfs.Inode, error) {
 	uid, gid, _ := d.owner(c, linux.S_IFLNK)
@@ -141,9 +152,10 @@ func (d dir) Link(_ *vfs.Ctx, name string, old vfs.Inode) error {
 	}
 	n.mu.LockBelow()
 	defer n.mu.Unlock()
-	if n.nlink == 0 {
+	if n.nlink == 0 && !n.nameless {
 		return linux.ENOENT
 	}
+	n.nameless = false
 	n.nlink++
 	n.ctime = now()
 	d.dir.add(name, n)

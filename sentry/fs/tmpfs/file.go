@@ -45,6 +45,9 @@ func (o *openFile) writeLocked(b *guest.Buf, off int64) (int64, error) {
 	if b.Len() == 0 {
 		return 0, nil
 	}
+	if err := o.n.mayWriteLocked(off + int64(b.Len())); err != nil {
+		return 0, err
+	}
 	n, err := o.n.data.write(o.n.fs, b, off)
 	if n > 0 {
 		o.n.mtime = now()
@@ -83,6 +86,9 @@ func (o *openFile) Fallocate(c *vfs.Ctx, mode uint32, off, n int64) error {
 	end := off + n
 	switch mode {
 	case punchHole | keepSize:
+		if err := o.n.mayWriteLocked(0); err != nil {
+			return err
+		}
 		d.punch(o.n.fs, off, min(end, d.size))
 		return nil
 	case 0, keepSize, zeroRange, zeroRange | keepSize:
@@ -92,10 +98,16 @@ func (o *openFile) Fallocate(c *vfs.Ctx, mode uint32, off, n int64) error {
 	if end < off || end > maxSize {
 		return linux.EFBIG
 	}
+	if end > d.size && o.n.seals&linux.F_SEAL_GROW != 0 {
+		return linux.EPERM
+	}
 	if mode&keepSize == 0 && end > d.size && uint64(end) > c.FileLimit {
 		return linux.EFBIG
 	}
 	if mode&zeroRange != 0 {
+		if err := o.n.mayWriteLocked(0); err != nil {
+			return err
+		}
 		d.punch(o.n.fs, off, end)
 	}
 	if err := d.allocate(o.n.fs, off, end); err != nil {
@@ -117,13 +129,16 @@ func (o *openFile) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // Backing implements mm.Mappable: the file's pages move to a memory file.
-func (o *openFile) Backing(bool) (mm.Backing, bool, error) {
+func (o *openFile) Backing(write bool) (mm.Backing, bool, error) {
 	o.n.mu.Lock()
 	defer o.n.mu.Unlock()
+	if write && o.n.seals&noWrites != 0 {
+		return nil, false, linux.EPERM
+	}
 	if err := o.n.data.share(o.n.fs); err != nil {
 		return nil, false, err
 	}
-	b := &backing{n: o.n, File: o.n.data.mem}
+	b := &backing{n: o.n, File: o.n.data.mem, write: write}
 	b.Inc()
 	return b, true, nil
 }

@@ -3,6 +3,7 @@ package tmpfs
 import (
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/lock"
@@ -28,7 +29,12 @@ type node struct {
 	ctime    linux.Timespec
 	btime    linux.Timespec
 	xattrs   map[string][]byte
-	opens    int // open files of a regular file, and names
+	opens    int    // open files of a regular file, and names
+	seals    uint32 // F_SEAL_*, of a regular file
+	nameless bool   // made by O_TMPFILE: link(2) may give it its first name
+
+	// writers counts shared mappings that can be written through.
+	writers atomic.Int64
 
 	dir    names   // of a directory
 	target string  // of a symbolic link
@@ -110,12 +116,18 @@ func (n *node) SetAttr(_ *vfs.Ctx, s vfs.SetAttr) error {
 		if n.Kind() != linux.S_IFREG {
 			return linux.EINVAL
 		}
+		if err := n.mayResizeLocked(s.Size); err != nil {
+			return err
+		}
 		if err := n.data.truncate(n.fs, s.Size); err != nil {
 			return err
 		}
 		n.mtime = t
 	}
 	if s.Mask&vfs.SetMode != 0 {
+		if n.seals&linux.F_SEAL_EXEC != 0 && (n.mode^s.Mode)&0o111 != 0 {
+			return linux.EPERM
+		}
 		n.mode = n.mode&linux.S_IFMT | s.Mode&0o7777
 	}
 	if s.Mask&vfs.SetUID != 0 {

@@ -93,17 +93,10 @@ func (fs *FileSystem) newNode(mode, uid, gid uint32) *node {
 	t := now()
 	n := &node{
 		fs: fs, ino: fs.ino.Add(1), mode: mode, uid: uid, gid: gid, nlink: 1,
-		atime: t, mtime: t, ctime: t, btime: t,
+		atime: t, mtime: t, ctime: t, btime: t, seals: linux.F_SEAL_SEAL,
 	}
 	fs.inodes.Add(1)
 	return n
-}
-
-// NewFile returns a regular file that no directory holds (memfd_create(2)).
-func (fs *FileSystem) NewFile(mode, uid, gid uint32) vfs.Inode {
-	n := fs.newNode(linux.S_IFREG|mode, uid, gid)
-	n.nlink = 0
-	return n.inode()
 }
 
 func now() linux.Timespec {

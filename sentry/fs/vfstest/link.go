@@ -141,3 +141,30 @@ func walk(w *World) {
 	w.CheckOpen(w.User, "/d/f", linux.O_RDONLY, linux.EACCES)
 	w.CheckOpen(w.User, "/d/no", linux.O_RDONLY, linux.EACCES)
 }
+
+// temporary makes a file without a name and gives it one (O_TMPFILE).
+func temporary(w *World) {
+	v, c := w.VFS, w.Root
+	w.Must("mkdir", v.Mkdir(c, c.Cwd, "/d", 0o755))
+	f, err := v.Open(c, c.Cwd, "/d", linux.O_TMPFILE|linux.O_RDWR, 0o640, 0)
+	if err == linux.EOPNOTSUPP {
+		w.Skip("not supported")
+	}
+	w.Must("open", err)
+	defer f.Dec()
+	w.Write(f, "temporary")
+	if got := w.List("/d", 9); got != ". .." {
+		w.Errorf("it shows: %s", got)
+	}
+	if a, err := f.Attr(c); err != nil || a.Nlink != 0 || a.Mode != linux.S_IFREG|0o640 {
+		w.Errorf("%d links, mode %#o, %v", a.Nlink, a.Mode, err)
+	}
+	w.Must("link", v.Link(c, f.Path(), c.Cwd, "/d/named"))
+	if got := w.ReadFile("/d/named"); got != "temporary" || w.Stat("/d/named").Nlink != 1 {
+		w.Errorf("%q", got)
+	}
+	w.Must("unlink", v.Unlink(c, c.Cwd, "/d/named"))
+	w.Check("link again", v.Link(c, f.Path(), c.Cwd, "/d/named"), linux.ENOENT)
+	w.CheckOpen(c, "/d", linux.O_TMPFILE|linux.O_RDONLY, linux.EINVAL)
+	w.CheckOpen(c, "/no", linux.O_TMPFILE|linux.O_RDWR, linux.ENOENT)
+}

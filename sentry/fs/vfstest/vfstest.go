@@ -25,6 +25,7 @@ func Run(t *testing.T, fresh func(t *testing.T) vfs.FileSystem) {
 		{"ReadDir", readDir},
 		{"ReadDirChanges", readDirChanges},
 		{"Link", link},
+		{"Temporary", temporary},
 		{"Symlink", symlink},
 		{"Walk", walk},
 		{"Rename", rename},
