@@ -46,6 +46,7 @@ func (s *sandbox) mountAll() error {
 	s.vfs.Devices = map[vfs.Device]vfs.OpenDevice{}
 	dev.Register(s.vfs.Devices)
 	s.vfs.FIFO = new(pipe.FIFOs).Open
+	s.vfs.Memory = tmpfs.New(tmpfs.Options{Dev: s.nextDev(), Reopen: host.ReopenMemory}).NewMemory
 	for i := range s.cfg.Mounts {
 		m := &s.cfg.Mounts[i]
 		if err := s.mount(m); err != nil {

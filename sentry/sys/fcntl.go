@@ -15,13 +15,7 @@ var controlling = family{
 	sysno.Ioctl: call3(ioctl),
 }
 
-// A sealer is a file of memfd_create(2).
-type sealer interface {
-	AddSeals(seals uint32) error
-	Seals() uint32
-}
-
-// pathFcntls are the commands that a file opened with O_PATH takes
+// pathFcntl reports whether cmd is one of the commands that a file opened with O_PATH takes
 // (check_fcntl_cmd).
 func pathFcntl(cmd Uint) bool {
 	switch cmd {
@@ -137,18 +131,4 @@ func pipeSize(t *kernel.Task, f *vfs.File, cmd Uint, arg LFlags) (uintptr, error
 	}
 	n, err := e.SetSize(t.Creds(), uint64(uint32(arg)))
 	return uintptr(n), err
-}
-
-// seals is F_ADD_SEALS and F_GET_SEALS: EINVAL for what cannot be sealed.
-func seals(f *vfs.File, cmd Uint, arg LFlags) (uintptr, error) {
-	s, ok := f.Ops().(sealer)
-	switch {
-	case !ok, cmd == linux.F_ADD_SEALS && arg>>32 != 0:
-		return 0, linux.EINVAL
-	case cmd == linux.F_GET_SEALS:
-		return uintptr(s.Seals()), nil
-	case !f.Writable():
-		return 0, linux.EPERM
-	}
-	return 0, s.AddSeals(uint32(arg))
 }

@@ -93,6 +93,7 @@ func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 		t.Fatal(err)
 	}
 	v.FIFO = new(pipe.FIFOs).Open
+	v.Memory = tmpfs.New(tmpfs.Options{Dev: 2, Reopen: reopen}).NewMemory
 	k := &kernel.Kernel{Host: host, Syscall: sys.Dispatch, CPUs: 2, TotalMemory: 1 << 30, Logf: t.Logf}
 	limits := new(kernel.Limits)
 	limits.SetAll(kernel.DefaultLimits())

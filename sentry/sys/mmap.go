@@ -78,6 +78,9 @@ func mmap(t *kernel.Task, a Addr, n Size, prot Flags, flags Flags, fd FD, off Si
 		if err := mapAccess(&o, f.Flags()&linux.O_ACCMODE); err != nil {
 			return 0, err
 		}
+		if err := sealAccess(&o, f); err != nil {
+			return 0, err
+		}
 		o.File = f
 	} else {
 		o.Offset = 0

@@ -28,6 +28,7 @@ var families = [...]family{
 	polling,
 	epolling,
 	anonymous,
+	memories,
 	sockets,
 	messages,
 	executions,

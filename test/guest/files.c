@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -297,6 +298,39 @@ static void copies(void)
 	CHECK(stat("/t/fa", &st) == 0 && st.st_size == 5000);
 }
 
+static void memfds(void)
+{
+	int fd = memfd_create("name", MFD_ALLOW_SEALING), plain = memfd_create("plain", MFD_CLOEXEC);
+	char b[100] = {}, link[50];
+	FAILS(memfd_create("x", 0x8000), EINVAL);
+	CHECK(fcntl(fd, F_GET_SEALS) == 0 && fcntl(plain, F_GET_SEALS) == F_SEAL_SEAL);
+	FAILS(fcntl(plain, F_ADD_SEALS, F_SEAL_GROW), EPERM);
+	CHECK(fcntl(plain, F_GETFD) == FD_CLOEXEC);
+	CHECK(write(fd, "memory", 6) == 6 && lseek(fd, 0, SEEK_END) == 6);
+	sprintf(link, "/proc/self/fd/%d", fd);
+	CHECK(readlink(link, b, sizeof b) > 0 && !strcmp(b, "/memfd:name (deleted)"));
+	char *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(m != MAP_FAILED && !memcmp(m, "memory", 6));
+	m[0] = 'M';
+	CHECK(pread(fd, b, 1, 0) == 1 && b[0] == 'M');
+	FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+	munmap(m, 4096);
+	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) == 0);
+	FAILS(ftruncate(fd, 10), EPERM);
+	FAILS(ftruncate(fd, 1), EPERM);
+	FAILS(pwrite(fd, "longer than", 11, 0), EPERM);
+	CHECK(pwrite(fd, "x", 1, 0) == 1);
+	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0);
+	FAILS(pwrite(fd, "x", 1, 0), EPERM);
+	FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EPERM);
+	m = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(m != MAP_FAILED && m[0] == 'x');
+	FAILS(mprotect(m, 4096, PROT_READ | PROT_WRITE), EACCES);
+	close(fd);
+	close(plain);
+}
+
 static void unprivileged(void)
 {
 	mkdir("/t/open", 0);
@@ -321,6 +355,7 @@ int main(void)
 	attributes();
 	locks();
 	copies();
+	memfds();
 	close(open("/t/secret", O_CREAT | O_WRONLY, 0600));
 	CHECK(in_child(unprivileged) == 0);
 	return failures != 0;
