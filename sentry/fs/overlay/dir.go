@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/vfs"
@@ -14,6 +15,8 @@ type names struct {
 	// subdirs counts the directories in m, if the directory was made here.
 	subdirs int32 // guarded by mu
 	gone    bool  // removed: nothing can be made in it; guarded by mu
+	// low is what the lower directory lists, if that was asked for.
+	low atomic.Pointer[[]vfs.Dirent]
 }
 
 // An entry is a name that was made here, or removed if node is nil. covers says
@@ -62,7 +65,7 @@ func (d dir) entryLocked(c *vfs.Ctx, name string) (entry, error) {
 		return e, nil
 	}
 	below, ok := d.lower.(vfs.Dir)
-	if !ok {
+	if !ok || d.lacks(name) {
 		return entry{}, nil
 	}
 	l, err := below.Lookup(c, name)

@@ -79,7 +79,7 @@ func (d dir) list(c *vfs.Ctx) ([]vfs.Dirent, error) {
 		}
 		list = append(list, vfs.Dirent{Ino: ino, Type: uint8(e.node.kind >> 12), Name: name})
 	}
-	slices.SortFunc(list[2:], func(a, b vfs.Dirent) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(list[2:], byName)
 	err = d.listLowerLocked(c, func(e vfs.Dirent) bool {
 		list = append(list, e)
 		return true
@@ -93,32 +93,61 @@ func (d dir) listLowerLocked(c *vfs.Ctx, add func(vfs.Dirent) bool) error {
 	if d.lower == nil {
 		return nil
 	}
-	ops, err := d.lower.Open(c, linux.O_RDONLY|linux.O_DIRECTORY)
+	list, err := d.lowerList(c)
 	if err != nil {
 		return err
+	}
+	for _, e := range list {
+		if _, ok := d.dir.m[e.Name]; !ok && !add(e) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func byName(a, b vfs.Dirent) int { return strings.Compare(a.Name, b.Name) }
+
+// lacks reports whether the lower directory is known not to have the name.
+func (d dir) lacks(name string) bool {
+	l := d.dir.low.Load()
+	if l == nil {
+		return false
+	}
+	_, found := slices.BinarySearchFunc(*l, vfs.Dirent{Name: name}, byName)
+	return !found
+}
+
+// maxKept is how long a lower directory's list is kept in mind at most.
+const maxKept = 4096
+
+// lowerList returns the lower directory's entries by name, but for "." and "..".
+// They do not change, so they are asked for once.
+func (d dir) lowerList(c *vfs.Ctx) ([]vfs.Dirent, error) {
+	if l := d.dir.low.Load(); l != nil {
+		return *l, nil
+	}
+	ops, err := d.lower.Open(c, linux.O_RDONLY|linux.O_DIRECTORY)
+	if err != nil {
+		return nil, err
 	}
 	defer ops.Release()
 	r, ok := ops.(vfs.Dirents)
 	if !ok {
-		return linux.ENOTDIR
+		return nil, linux.ENOTDIR
 	}
-	for off, more := int64(0), true; more; {
-		n, stop := 0, false
-		err := r.ReadDir(c, off, func(e vfs.Dirent) bool {
-			n++
-			off = e.Next
-			if e.Name == "." || e.Name == ".." {
-				return true
-			}
-			if _, ok := d.dir.m[e.Name]; !ok && !add(e) {
-				stop = true
-			}
-			return !stop
-		})
-		if err != nil {
-			return err
+	list := []vfs.Dirent{}
+	err = r.ReadDir(c, 0, func(e vfs.Dirent) bool {
+		if e.Name != "." && e.Name != ".." {
+			list = append(list, e)
 		}
-		more = n > 0 && !stop
+		return true
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	slices.SortFunc(list, byName)
+	if len(list) <= maxKept {
+		d.dir.low.Store(&list)
+	}
+	return list, nil
 }
