@@ -7,4 +7,4 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
-require github.com/opencontainers/runtime-spec v1.3.0 // indirect
+require github.com/opencontainers/runtime-spec v1.3.0

@@ -24,33 +24,34 @@ const Failed = 128
 // Main runs the container that cfg describes and returns the status that the
 // process is to exit with. Errors go to descriptor 2, as a line.
 func Main(cfg *Config) (status int) {
-	if err := run(cfg); err != nil {
+	status, err := run(cfg)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "runsc:", err)
 		return Failed
 	}
-	return 0
+	return status
 }
 
-func run(cfg *Config) error {
+func run(cfg *Config) (int, error) {
 	k, err := newKernel(cfg)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := host.KeepReopen(cfg.ProcFD); err != nil {
-		return err
+		return 0, err
 	}
 	l, err := control.Listen(cfg.ControlFD)
 	if err != nil {
-		return fmt.Errorf("control socket: %w", err)
+		return 0, fmt.Errorf("control socket: %w", err)
 	}
 	if err := host.SealSentry(cfg.ProcFD); err != nil {
-		return err
+		return 0, err
 	}
 	s, err := newSandbox(cfg, k)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return control.Serve(l, s)
+	return s.serve(l)
 }
 
 // newKernel makes a kernel on the platform that cfg names. It is not sealed

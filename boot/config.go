@@ -27,6 +27,8 @@ type Config struct {
 	// Strace logs system calls to DebugLogFD: all of them, or StraceCalls.
 	Strace      bool     `json:"strace,omitempty"`
 	StraceCalls []string `json:"straceCalls,omitempty"`
+	// Ends has the Sentry end with the first process, and with its status.
+	Ends bool `json:"ends,omitempty"`
 	// Debug logs what the Sentry does to DebugLogFD.
 	Debug bool `json:"debug,omitempty"`
 
@@ -46,6 +48,9 @@ type Config struct {
 	// Console says that StdioFDs are a terminal which the first process
 	// controls.
 	Console bool `json:"console,omitempty"`
+	// ConsoleSignals says that the terminal's signals come to the Sentry, not
+	// by way of runsc.
+	ConsoleSignals bool `json:"consoleSignals,omitempty"`
 }
 
 // A Process is the process that a container starts with.
@@ -53,6 +58,8 @@ type Process struct {
 	Args []string `json:"args"`
 	Env  []string `json:"env"`
 	Cwd  string   `json:"cwd"`
+	// MakeCwd makes Cwd if it is missing.
+	MakeCwd bool `json:"makeCwd,omitempty"`
 	// UID and the rest are ids inside the sandbox.
 	UID       uint32   `json:"uid"`
 	GID       uint32   `json:"gid"`
@@ -85,6 +92,8 @@ type Rlimit struct {
 type Root struct {
 	// ReadOnly mounts it read-only inside.
 	ReadOnly bool `json:"readOnly,omitempty"`
+	// Shared says that others change the files too.
+	Shared bool `json:"shared,omitempty"`
 	// Overlay keeps every write in memory.
 	Overlay bool `json:"overlay,omitempty"`
 }
@@ -101,4 +110,6 @@ type Mount struct {
 	// Attach is the gofer's attach point, 0 if the Sentry makes the files
 	// itself.
 	Attach int `json:"attach,omitempty"`
+	// File says that it is one file.
+	File bool `json:"file,omitempty"`
 }

@@ -42,7 +42,7 @@ func (s *sandbox) mountAll() error {
 	if err != nil {
 		return fmt.Errorf("root file system: %w", err)
 	}
-	s.vfs = vfs.NewVFS(root, "none", flags)
+	s.vfs = vfs.NewVFS(root, "none", 0)
 	s.vfs.Devices = map[vfs.Device]vfs.OpenDevice{}
 	dev.Register(s.vfs.Devices)
 	s.vfs.FIFO = new(pipe.FIFOs).Open
@@ -53,7 +53,13 @@ func (s *sandbox) mountAll() error {
 			return fmt.Errorf("mount %s on %s: %w", m.Type, m.Destination, err)
 		}
 	}
-	return nil
+	if p := &s.cfg.Process; p.MakeCwd {
+		// Where that fails, the start says so.
+		_, _ = s.directory(p.Cwd)
+	}
+	// What was missing is there now.
+	s.vfs.Root().Mount.Flags |= flags
+	return s.restrict()
 }
 
 // rootFS is what the gofer serves as attach point 0, under an overlay that
@@ -63,7 +69,7 @@ func (s *sandbox) rootFS() (vfs.FileSystem, vfs.MountFlags, error) {
 	if s.cfg.Root.ReadOnly {
 		flags = vfs.ReadOnly
 	}
-	fs, err := gofer.New(s.gofer, gofer.Options{Attach: "0", Exclusive: true})
+	fs, err := gofer.New(s.gofer, gofer.Options{Attach: "0", Exclusive: !s.cfg.Root.Shared})
 	if err != nil || !s.cfg.Root.Overlay {
 		return fs, flags, err
 	}
@@ -74,7 +80,11 @@ func (s *sandbox) rootFS() (vfs.FileSystem, vfs.MountFlags, error) {
 
 // mount makes one mount. A mount point that is missing is made.
 func (s *sandbox) mount(m *Mount) error {
-	at, err := s.mountPoint(m.Destination)
+	make := s.directory
+	if m.File {
+		make = s.emptyFile
+	}
+	at, err := make(m.Destination)
 	if err != nil {
 		return fmt.Errorf("mount point: %w", err)
 	}
@@ -99,18 +109,29 @@ func (s *sandbox) fileSystem(m *Mount) (vfs.FileSystem, error) {
 	return make(s, m)
 }
 
-// mountPoint returns the directory at name, which it makes if it is missing.
-func (s *sandbox) mountPoint(name string) (vfs.Path, error) {
+// directory returns the directory at name, which it makes if it is missing.
+func (s *sandbox) directory(name string) (vfs.Path, error) {
+	return s.ensure(name, func(c *vfs.Ctx, name string) error { return s.vfs.Mkdir(c, c.Root, name, 0o755) })
+}
+
+// emptyFile returns the file at name, which it makes if it is missing.
+func (s *sandbox) emptyFile(name string) (vfs.Path, error) {
+	return s.ensure(name, func(c *vfs.Ctx, name string) error {
+		return s.vfs.Mknod(c, c.Root, name, linux.S_IFREG|0o644, 0)
+	})
+}
+
+func (s *sandbox) ensure(name string, make func(c *vfs.Ctx, name string) error) (vfs.Path, error) {
 	c := s.self()
 	name = path.Clean("/" + name)
 	p, err := s.vfs.Walk(c, c.Root, name, 0)
 	if err != linux.ENOENT {
 		return p, err
 	}
-	if _, err := s.mountPoint(path.Dir(name)); err != nil {
+	if _, err := s.directory(path.Dir(name)); err != nil {
 		return p, err
 	}
-	if err := s.vfs.Mkdir(c, c.Root, name, 0o755); err != nil {
+	if err := make(c, name); err != nil {
 		return p, err
 	}
 	return s.vfs.Walk(c, c.Root, name, 0)
@@ -121,8 +142,8 @@ func (s *sandbox) mountPoint(name string) (vfs.Path, error) {
 func mountFlags(options []string) (flags vfs.MountFlags, data string) {
 	known := map[string]vfs.MountFlags{
 		"ro": vfs.ReadOnly, "nosuid": vfs.NoSuid, "nodev": vfs.NoDev, "noexec": vfs.NoExec, "noatime": vfs.NoAtime,
-		"rw": 0, "suid": 0, "dev": 0, "exec": 0, "relatime": 0, "strictatime": 0, "bind": 0, "rbind": 0,
-		"private": 0, "rprivate": 0, "slave": 0, "rslave": 0,
+		"rw": 0, "suid": 0, "dev": 0, "exec": 0, "atime": 0, "relatime": 0, "norelatime": 0, "strictatime": 0,
+		"nostrictatime": 0, "nodiratime": 0, "diratime": 0,
 	}
 	for _, o := range options {
 		if f, ok := known[o]; ok {

@@ -3,6 +3,7 @@ package boot
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -34,12 +35,14 @@ type sandbox struct {
 
 	mu   sync.Mutex
 	init *kernel.ThreadGroup // guarded by mu; nil until Start
+	// started is closed once there is init.
+	started chan struct{}
 }
 
 var _ control.Sandbox = (*sandbox)(nil)
 
 func newSandbox(cfg *Config, k *kernel.Kernel) (*sandbox, error) {
-	s := &sandbox{cfg: cfg, k: k, pid: k.NewPIDNamespace(), uts: kernel.NewUTS(cfg.Hostname, cfg.Domainname)}
+	s := &sandbox{cfg: cfg, k: k, pid: k.NewPIDNamespace(), uts: kernel.NewUTS(cfg.Hostname, cfg.Domainname), started: make(chan struct{})}
 	s.sockets = socket.Families{linux.AF_UNIX: new(unix.Namespace)}
 	err := s.mountAll()
 	if err != nil {
@@ -63,7 +66,35 @@ func (s *sandbox) Start() error {
 		return err
 	}
 	s.init = tg
+	close(s.started)
 	return nil
+}
+
+// serve answers runsc until the container ends, and returns its status.
+func (s *sandbox) serve(l *net.UnixListener) (int, error) {
+	go s.watchGofer()
+	if s.cfg.ConsoleSignals && s.tty != nil {
+		go s.relaySignals()
+	}
+	if !s.cfg.Ends {
+		return 0, control.Serve(l, s)
+	}
+	served := make(chan error, 1)
+	go func() { served <- control.Serve(l, s) }()
+	<-s.started
+	<-s.init.Done()
+	// Whoever waits learns the status by an answer or, as our parent, from us.
+	l.Close()
+	err := <-served
+	return control.WaitStatus(s.init.ExitStatus()).ExitCode(), err
+}
+
+// watchGofer ends the Sentry with the gofer: a guest that lost its files must
+// not go on as if they were only broken.
+func (s *sandbox) watchGofer() {
+	<-s.gofer.Done()
+	fmt.Fprintln(os.Stderr, "runsc: the gofer is gone")
+	os.Exit(Failed)
 }
 
 // first returns the first process.
@@ -97,7 +128,10 @@ func (s *sandbox) Signal(a control.SignalArgs) error {
 	if err != nil {
 		return err
 	}
-	info := func() *kernel.Info { return kernel.KernelInfo(a.Signal) }
+	// As from a process of an ancestor's pid namespace: pid_namespaces(7).
+	send := func(g *kernel.ThreadGroup) error {
+		return g.SignalFromOutside(kernel.KillInfo(a.Signal, linux.SI_USER, 0, 0))
+	}
 	switch a.Scope {
 	case control.Foreground:
 		if s.tty != nil {
@@ -107,19 +141,19 @@ func (s *sandbox) Signal(a control.SignalArgs) error {
 	case control.Everyone:
 		for _, g := range s.pid.Groups() {
 			// One that ended meanwhile needs no signal.
-			_ = g.Signal(info())
+			_ = send(g)
 		}
 		return nil
 	case control.ProcessGroup:
 		pgid, _ := tg.IDs()
 		for _, g := range s.pid.Groups() {
 			if id, _ := g.IDs(); id == pgid {
-				_ = g.Signal(info())
+				_ = send(g)
 			}
 		}
 		return nil
 	}
-	if tg.Zombie() || tg.Signal(info()) != nil {
+	if tg.Zombie() || send(tg) != nil {
 		return control.Errorf(control.Finished, "process already finished")
 	}
 	return nil

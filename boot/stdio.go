@@ -37,6 +37,9 @@ func stdio(cfg *Config) (*vfs.FDTable, *terminal, error) {
 			return nil, nil, fmt.Errorf("standard stream %d: %w", i, err)
 		}
 		var ops vfs.FileOps = h
+		if h.IsRegular() {
+			ops = hostfd.Regular{File: h}
+		}
 		if cfg.Console && h.IsTerminal() {
 			if tty == nil {
 				tty = &terminal{File: h}

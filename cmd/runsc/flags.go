@@ -14,17 +14,18 @@ import (
 
 // globals are the flags before the verb.
 type globals struct {
-	root      string
-	logPath   string
-	logFormat string
-	debug     bool
-	debugLog  string
-	version   bool
-	strace    bool
-	calls     string
-	platform  string
-	network   string
-	overlay2  string
+	root       string
+	logPath    string
+	logFormat  string
+	debug      bool
+	debugLog   string
+	version    bool
+	strace     bool
+	calls      string
+	platform   string
+	network    string
+	overlay2   string
+	fileAccess string
 
 	log *logger
 }
@@ -42,6 +43,7 @@ func (g *globals) flags() *flag.FlagSet {
 	fs.StringVar(&g.platform, "platform", "systrap", "`platform` that runs guest code: see help platforms")
 	fs.StringVar(&g.network, "network", "sandbox", "`kind` of network: sandbox, host or none")
 	fs.StringVar(&g.overlay2, "overlay2", "none", "`where` writes to a bundle's root go: none (the root itself) or root:memory")
+	fs.StringVar(&g.fileAccess, "file-access", "exclusive", "`who` changes a bundle's root: exclusive (the container alone) or shared")
 	for name, kind := range ignoredFlags {
 		fs.Var(&ignored{name: name, kind: kind, g: g}, name, "")
 	}
@@ -81,10 +83,16 @@ func (g *globals) check() error {
 		return fmt.Errorf("--platform=%s is not implemented; systrap is", g.platform)
 	case !slices.Contains([]string{"sandbox", "host", "none"}, g.network):
 		return fmt.Errorf("--network=%s is none of sandbox, host, none", g.network)
+	case !slices.Contains([]string{"exclusive", "shared"}, g.fileAccess):
+		return fmt.Errorf("--file-access=%s is neither exclusive nor shared", g.fileAccess)
 	case g.network == "host":
 		return errors.New("--network=host is not implemented")
 	}
-	_, err := g.overlay()
+	if _, err := g.overlay(); err != nil {
+		return err
+	}
+	var err error
+	g.root, err = filepath.Abs(g.root)
 	return err
 }
 
@@ -194,7 +202,6 @@ var ignoredFlags = map[string]flagKind{
 	"network-processors-per-channel":      valueFlag,
 	"qdisc":                               valueFlag,
 	"dcache":                              valueFlag,
-	"file-access":                         valueFlag,
 	"file-access-mounts":                  valueFlag,
 	"host-uds":                            valueFlag,
 	"pcap-log":                            valueFlag,

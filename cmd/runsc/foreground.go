@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"glovebox/boot"
 	"glovebox/control"
 	"glovebox/oci/sandbox"
 )
@@ -30,20 +31,21 @@ func (g *globals) foreground(o *sandbox.Options) (int, error) {
 	}
 	defer done()
 	// Before there is a process that they could miss.
-	signals := make(chan os.Signal, 64)
-	signal.Notify(signals, forwarded...)
-	defer signal.Stop(signals)
+	signals, stop := catch()
+	defer stop()
+	catchStop(signals, &o.Boot)
 
 	s, err := sandbox.Start(o)
 	if err != nil {
 		return 0, err
 	}
 	defer s.Kill()
-	return g.follow(s, signals, o.Boot.Process.Args[0])
+	return g.follow(s, signals, o.Boot.Process.Args[0], func() {})
 }
 
-// follow starts the first process of s and returns its status.
-func (g *globals) follow(s *sandbox.Sandbox, signals <-chan os.Signal, program string) (int, error) {
+// follow starts the first process of s, calls running once it is, and returns its
+// status.
+func (g *globals) follow(s *sandbox.Sandbox, signals <-chan os.Signal, program string, running func()) (int, error) {
 	client := s.Client
 	type end struct {
 		status control.WaitStatus
@@ -68,6 +70,7 @@ func (g *globals) follow(s *sandbox.Sandbox, signals <-chan os.Signal, program s
 		case err := <-started:
 			if err == nil {
 				forward = signals
+				running()
 			}
 		case sig := <-forward:
 			if n, ok := sig.(syscall.Signal); ok {
@@ -85,15 +88,26 @@ func (g *globals) follow(s *sandbox.Sandbox, signals <-chan os.Signal, program s
 
 // failed explains an error of Start or Wait.
 func (g *globals) failed(s *sandbox.Sandbox, err error, program string) (int, error) {
+	if !errors.Is(err, control.ErrGone) {
+		return 0, notStarted(err, program)
+	}
+	return g.end(s)
+}
+
+// notStarted gives an answer of Start the status that a shell would give it.
+func notStarted(err error, program string) error {
 	var ce *control.Error
 	switch {
 	case errors.As(err, &ce) && ce.Code == control.NoProgram:
-		return 0, &statusError{notFound, fmt.Errorf("%s: executable file not found: no such file or directory", program)}
+		return &statusError{notFound, fmt.Errorf("%s: executable file not found: no such file or directory", program)}
 	case errors.As(err, &ce) && ce.Code == control.NotExec:
-		return 0, &statusError{notExecutable, fmt.Errorf("%s: %s", program, ce.Msg)}
-	case !errors.Is(err, control.ErrGone):
-		return 0, err
+		return &statusError{notExecutable, fmt.Errorf("%s: %s", program, ce.Msg)}
 	}
+	return err
+}
+
+// end is the status of a sandbox that ended by itself.
+func (g *globals) end(s *sandbox.Sandbox) (int, error) {
 	// The sandbox hung up: its own status tells.
 	status, err := s.Wait()
 	var crash *sandbox.CrashError
@@ -108,7 +122,7 @@ func (g *globals) failed(s *sandbox.Sandbox, err error, program string) (int, er
 // scopeOf says whom a signal to runsc is for.
 func scopeOf(s syscall.Signal) control.Scope {
 	switch s {
-	case unix.SIGWINCH, unix.SIGINT, unix.SIGQUIT:
+	case unix.SIGWINCH, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP:
 		// What a terminal sends to its foreground group.
 		return control.Foreground
 	}
@@ -121,6 +135,21 @@ var forwarded = []os.Signal{
 	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
 	unix.SIGWINCH, unix.SIGCONT, unix.SIGIO, unix.SIGPWR, unix.SIGSYS, unix.SIGTRAP, unix.SIGVTALRM,
 	unix.SIGXCPU, unix.SIGXFSZ, unix.SIGSTKFLT,
+}
+
+// catch has signals wait for a process to get them, from before there is one.
+func catch() (chan os.Signal, func()) {
+	signals := make(chan os.Signal, 64)
+	signal.Notify(signals, forwarded...)
+	return signals, func() { signal.Stop(signals) }
+}
+
+// catchStop has the terminal's stop key stop the guest's job, not runsc, where the
+// guest has the terminal.
+func catchStop(signals chan<- os.Signal, o *boot.Config) {
+	if o.Console {
+		signal.Notify(signals, unix.SIGTSTP)
+	}
 }
 
 // prepare fills in what global flags say. The caller calls done once the

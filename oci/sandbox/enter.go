@@ -35,6 +35,8 @@ type goferConfig struct {
 type sentryConfig struct {
 	Boot       boot.Config `json:"boot"`
 	LifelineFD int         `json:"lifelineFD"`
+	Attached   bool        `json:"attached,omitempty"`
+	OwnConsole bool        `json:"ownConsole,omitempty"`
 	// Become is the user and group to go on as; 0 to stay.
 	Become int `json:"become,omitempty"`
 }
@@ -180,6 +182,12 @@ func EnterSentry(configFD int) (*boot.Config, error) {
 		return nil, err
 	}
 	follow(cfg.LifelineFD)
+	if cfg.OwnConsole {
+		// Its signals come here from now on: tty_ioctl(4).
+		if err := unix.IoctlSetInt(cfg.Boot.StdioFDs[0], unix.TIOCSCTTY, 0); err != nil {
+			return nil, fmt.Errorf("TIOCSCTTY: %w", err)
+		}
+	}
 	proc, err := host.NewProc()
 	if err != nil {
 		// /proc is partly hidden, as in a container: use the one there is.
@@ -212,7 +220,7 @@ func EnterSentry(configFD int) (*boot.Config, error) {
 	}
 	// A change of credentials cleared both: prctl(2). Other sandboxes of
 	// this user cannot ptrace us: they have no capability in our namespace.
-	if cfg.LifelineFD >= 0 {
+	if cfg.Attached {
 		if err := host.DieWithParent(); err != nil {
 			return nil, err
 		}
@@ -220,8 +228,9 @@ func EnterSentry(configFD int) (*boot.Config, error) {
 	return &cfg.Boot, host.SetDumpable()
 }
 
-// follow ends this process when the pipe does: runsc is gone. Signals that
-// runsc's caller may have sent to everything are not for us.
+// follow ends this process when the pipe does: runsc is gone. A byte in it says
+// that runsc may go. Signals that runsc's caller may have sent to everything are
+// not for us.
 func follow(fd int) {
 	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGTSTP, unix.SIGTTIN,
 		unix.SIGTTOU, unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE)
@@ -236,8 +245,9 @@ func follow(fd int) {
 	f := os.NewFile(uintptr(fd), "lifeline")
 	go func() {
 		var b [1]byte
-		// Nobody writes: this returns at the end of the pipe.
-		_, _ = f.Read(b[:])
-		os.Exit(128)
+		if n, _ := f.Read(b[:]); n == 0 {
+			os.Exit(128)
+		}
+		f.Close()
 	}()
 }

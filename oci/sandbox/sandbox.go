@@ -6,12 +6,14 @@
 // an empty read-only tmpfs, the gofer's holds only what it serves. Neither
 // outlives the other: each ends when the 9P socket between them does. Of an
 // attached sandbox both end with runsc, by PR_SET_PDEATHSIG and, should that
-// be lost, by the end of a pipe that only runsc holds open.
+// be lost, by the end of a pipe that only runsc holds open; of a detached one by
+// that pipe alone, until Detach.
 package sandbox
 
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +31,7 @@ type lifetime int
 
 const (
 	attached lifetime = iota // the end of the process that started it
-	detached                 // nothing
+	detached                 // that too, until Detach
 )
 
 // nobody is the host user that a Sentry runs as if root starts it.
@@ -48,8 +50,11 @@ type Options struct {
 	// GuestUID and GuestGID are whom an ordinary user's files belong to
 	// inside. Root's map one to one.
 	GuestUID, GuestGID int
-	// Detached sandboxes outlive the caller.
+	// Detached sandboxes outlive the caller once it says so: Detach.
 	Detached bool
+	// OwnConsole says that Boot.StdioFDs are a terminal whose signals nobody
+	// else passes on: it becomes the Sentry's.
+	OwnConsole bool
 }
 
 // A Sandbox is one that the caller started.
@@ -60,7 +65,7 @@ type Sandbox struct {
 
 	sentry, gofer *child
 	crash         crashLog
-	lifeline      int // write end; -1 if detached
+	lifeline      int // write end; -1 once released
 }
 
 // SocketName is the control socket's name in Options.SocketDir.
@@ -77,6 +82,10 @@ func Start(o *Options) (_ *Sandbox, err error) {
 	}()
 	var open fdSet
 	defer open.close()
+	// What the caller left open to us is not for the sandbox.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("close_range: %w", err)
+	}
 
 	listener, client, err := controlSocket(o.SocketDir)
 	if err != nil {
@@ -98,17 +107,17 @@ func Start(o *Options) (_ *Sandbox, err error) {
 	if s.crash, err = newCrashLog("runsc-crash"); err != nil {
 		return nil, err
 	}
-	lifeline := -1
-	life := detached
-	if !o.Detached {
-		life = attached
-		var p [2]int
-		if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-			return nil, fmt.Errorf("pipe: %w", err)
-		}
-		lifeline, s.lifeline = p[0], p[1]
-		open.add(lifeline)
+	life := attached
+	if o.Detached {
+		life = detached
 	}
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("pipe: %w", err)
+	}
+	lifeline := p[0]
+	s.lifeline = p[1]
+	open.add(lifeline)
 	caps, err := host.OwnCaps()
 	if err != nil {
 		return nil, err
@@ -150,7 +159,8 @@ func startGofer(o *Options, root bool, life lifetime, socket, null, crash, lifel
 
 func startSentry(o *Options, root bool, life lifetime, socket, listener, null, crash, lifeline int) (*child, error) {
 	ids := single(0, 0)
-	cfg := sentryConfig{Boot: o.Boot}
+	cfg := sentryConfig{Boot: o.Boot, Attached: life == attached, OwnConsole: o.OwnConsole}
+	cfg.Boot.ConsoleSignals = o.OwnConsole
 	if root {
 		// Root of the new namespace only until EnterSentry is done with it.
 		one := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: nobody, HostID: nobody, Size: 1}}
@@ -283,8 +293,17 @@ func (s *Sandbox) Wait() (int, error) {
 	return status, err
 }
 
-// Release lets go of what the caller holds of the sandbox, which goes on if it
-// is detached.
+// Detach lets a detached sandbox go on without the caller, and releases it.
+func (s *Sandbox) Detach() error {
+	// A byte for each of the two.
+	if n, err := unix.Write(s.lifeline, make([]byte, 2)); n != 2 {
+		return fmt.Errorf("detach the sandbox: %w", err)
+	}
+	s.Release()
+	return nil
+}
+
+// Release lets go of what the caller holds of the sandbox.
 func (s *Sandbox) Release() {
 	if s.Client != nil {
 		s.Client.Close()

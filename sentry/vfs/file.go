@@ -148,6 +148,23 @@ func (f *File) HasOffset() bool {
 	return ok
 }
 
+// An OffsetHolder is an open file without a path whose offset is not ours alone:
+// of a description that processes of the host have too. Read and Write at -1 use
+// and move it.
+type OffsetHolder interface {
+	Seeker
+	HoldsOffset()
+}
+
+// holdsOffset reports whether f's offset is f.ops'.
+func (f *File) holdsOffset() bool {
+	if !f.path.IsZero() {
+		return false
+	}
+	_, ok := f.ops.(OffsetHolder)
+	return ok
+}
+
 // Read reads at f's offset.
 func (f *File) Read(c *Ctx, b *guest.Buf) (int64, error) {
 	if !f.Readable() {
@@ -158,6 +175,9 @@ func (f *File) Read(c *Ctx, b *guest.Buf) (int64, error) {
 	}
 	f.pos.Lock()
 	defer f.pos.Unlock()
+	if f.holdsOffset() {
+		return f.ops.Read(c, b, -1)
+	}
 	n, err := f.ops.Read(c, b, f.off)
 	f.off += n
 	return n, err
@@ -173,6 +193,9 @@ func (f *File) Write(c *Ctx, b *guest.Buf) (int64, error) {
 	}
 	f.pos.Lock()
 	defer f.pos.Unlock()
+	if f.holdsOffset() {
+		return f.ops.Write(c, b, -1)
+	}
 	return f.writeAt(c, b, &f.off)
 }
 

@@ -2,7 +2,8 @@
 // start: standard input, output and error, whatever they are.
 //
 // The file's description may be shared with processes of the host, so it is
-// used as it is: never made non-blocking, never sought. A goroutine that polls
+// used as it is: never made non-blocking; a regular file is read, written and
+// sought at the offset that all of them have. A goroutine that polls
 // stands in for the host's wake-ups while a guest waits.
 package hostfd
 
@@ -31,13 +32,31 @@ type File struct {
 	closed bool       // guarded by mu
 }
 
+// A Regular is a File with an offset, which is the host's.
+type Regular struct{ *File }
+
+// IsRegular reports whether f is a regular file.
+func (f *File) IsRegular() bool { return f.stat.Mode&unix.S_IFMT == unix.S_IFREG }
+
+// HoldsOffset implements vfs.OffsetHolder.
+func (Regular) HoldsOffset() {}
+
+// Seek implements vfs.Seeker.
+func (r Regular) Seek(_ *vfs.Ctx, _, off int64, whence int) (int64, error) {
+	to, err := unix.Seek(r.fd, off, whence)
+	if err != nil {
+		return 0, errno(err)
+	}
+	return to, nil
+}
+
 // New returns the file of descriptor fd, which becomes the File's.
 func New(fd int) (*File, error) {
 	f := &File{fd: fd, stop: -1}
 	if err := unix.Fstat(fd, &f.stat); err != nil {
 		return nil, err
 	}
-	f.waits = f.stat.Mode&unix.S_IFMT != unix.S_IFREG
+	f.waits = !f.IsRegular()
 	if f.waits {
 		var err error
 		if f.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
@@ -96,14 +115,14 @@ func (f *File) poll(events wait.Mask) wait.Mask {
 }
 
 // Read implements vfs.FileOps.
-func (f *File) Read(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
+func (f *File) Read(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 	if f.waits && f.poll(wait.In) == 0 {
 		f.arm(wait.In)
 		return 0, linux.EAGAIN
 	}
 	// One read: a second one could block.
 	buf := make([]byte, min(b.Len(), 64<<10))
-	n, err := f.retry(func() (int, error) { return unix.Read(f.fd, buf) })
+	n, err := f.retry(func() (int, error) { return f.readAt(buf, off) })
 	if err != nil {
 		return 0, err
 	}
@@ -112,7 +131,7 @@ func (f *File) Read(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
 }
 
 // Write implements vfs.FileOps.
-func (f *File) Write(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
+func (f *File) Write(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 	// A pipe that is ready takes PIPE_BUF bytes without blocking; other
 	// files block for no longer than the host's reader takes.
 	limit := 64 << 10
@@ -130,13 +149,32 @@ func (f *File) Write(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
 		if n == 0 {
 			return done, err
 		}
-		m, err := f.retry(func() (int, error) { return unix.Write(f.fd, buf[:n]) })
+		m, err := f.retry(func() (int, error) { return f.writeAt(buf[:n], off) })
+		if off >= 0 {
+			off += int64(m)
+		}
 		done += int64(m)
 		if err != nil || m < n {
 			return done, err
 		}
 	}
 	return done, nil
+}
+
+// readAt reads at off, or at the file's own offset if off is -1.
+func (f *File) readAt(buf []byte, off int64) (int, error) {
+	if off < 0 {
+		return unix.Read(f.fd, buf)
+	}
+	return unix.Pread(f.fd, buf, off)
+}
+
+// writeAt is readAt the other way.
+func (f *File) writeAt(buf []byte, off int64) (int, error) {
+	if off < 0 {
+		return unix.Write(f.fd, buf)
+	}
+	return unix.Pwrite(f.fd, buf, off)
 }
 
 func (f *File) retry(call func() (int, error)) (int, error) {

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"glovebox/control"
+	"glovebox/oci/container"
+)
+
+var createCommand = command{
+	name: "create", args: "ID",
+	summary:  "make a container from a bundle, for start to run",
+	examples: []string{"runsc create --bundle bundle web && runsc start web"},
+	run: func(g *globals, fs *flag.FlagSet) func([]string) (int, error) {
+		l := &launch{globals: g, detach: true}
+		l.flags(fs)
+		return func(args []string) (int, error) {
+			id, err := one(args)
+			if err != nil {
+				return 0, err
+			}
+			if err := l.create(id); err != nil {
+				return 0, err
+			}
+			// An answer says that the mounts stand.
+			if _, err := l.s.Client.State(); err != nil {
+				_, err = l.failed(l.s, err, l.c.Program)
+				l.discard()
+				return 0, err
+			}
+			if err := l.s.Detach(); err != nil {
+				l.discard()
+				return 0, err
+			}
+			l.c.Unlock()
+			return 0, nil
+		}
+	},
+}
+
+var startCommand = command{
+	name: "start", args: "ID",
+	summary:  "run a container that was created",
+	examples: []string{"runsc start web"},
+	run: func(g *globals, _ *flag.FlagSet) func([]string) (int, error) {
+		return func(args []string) (int, error) {
+			id, err := one(args)
+			if err != nil {
+				return 0, err
+			}
+			return 0, g.start(id)
+		}
+	},
+}
+
+func (g *globals) start(id string) error {
+	c, err := container.Lock(g.root, id)
+	if err != nil {
+		return err
+	}
+	defer c.Unlock()
+	if now := c.Now(); now != specs.StateCreated {
+		return fmt.Errorf("cannot start container %q: it is %s", id, now)
+	}
+	client, err := reach(c)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	err = client.Start()
+	if errors.Is(err, control.ErrGone) {
+		return fmt.Errorf("container %q: %w", id, err)
+	}
+	if err != nil {
+		// It will never run: let it be stopped.
+		_ = c.Sandbox.Kill(patience)
+		return notStarted(err, c.Program)
+	}
+	c.Status = specs.StateRunning
+	return c.Save()
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"glovebox/oci/container"
+)
+
+var deleteCommand = command{
+	name: "delete", args: "ID...",
+	summary:  "remove containers that are stopped",
+	examples: []string{"runsc delete web", "runsc delete --force web         # kill it first if it runs"},
+	run: func(g *globals, fs *flag.FlagSet) func([]string) (int, error) {
+		d := &deletion{globals: g}
+		fs.BoolVar(&d.force, "force", false, "kill what runs; a container that does not exist is fine")
+		fs.BoolVar(&d.force, "f", false, "")
+		return d.run
+	},
+}
+
+type deletion struct {
+	*globals
+	force bool
+}
+
+// patience is how long a process may take to end after SIGKILL: its memory has to
+// be given back.
+const patience = 30 * time.Second
+
+func (d *deletion) run(args []string) (int, error) {
+	if len(args) == 0 {
+		return 0, errors.New("delete: which container?")
+	}
+	var errs []error
+	for _, id := range args {
+		errs = append(errs, d.remove(id))
+	}
+	return 0, errors.Join(errs...)
+}
+
+func (d *deletion) remove(id string) error {
+	c, err := container.Lock(d.globals.root, id)
+	var broken *container.BrokenError
+	switch {
+	case d.force && errors.Is(err, container.ErrNotExist):
+		return nil
+	case d.force && errors.As(err, &broken):
+		// Nobody knows its processes; at least its name is free again.
+		d.log.warnf("%v", err)
+	case err != nil && c != nil:
+		c.Unlock()
+		return err
+	case err != nil:
+		return err
+	}
+	defer c.Unlock()
+	if now := c.Now(); now == specs.StateRunning && !d.force {
+		return fmt.Errorf("cannot delete container %q that is not stopped: %s", id, now)
+	}
+	if err := errors.Join(c.Sandbox.Kill(patience), c.Gofer.Kill(patience)); err != nil {
+		return err
+	}
+	return c.Remove()
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"glovebox/control"
+	"glovebox/oci/bundle"
+	"glovebox/oci/container"
+	"glovebox/oci/sandbox"
+)
+
+// A launch makes a container out of a bundle: what create and run share.
+type launch struct {
+	*globals
+	bundle, pidFile, console, userLog string
+	preserveFDs                       int
+	passFD                            string
+	detach                            bool
+
+	c *container.Container
+	b *bundle.Bundle
+	o *sandbox.Options
+	s *sandbox.Sandbox
+}
+
+func (l *launch) flags(fs *flag.FlagSet) {
+	fs.StringVar(&l.bundle, "bundle", ".", "`directory` with config.json")
+	fs.StringVar(&l.bundle, "b", ".", "")
+	fs.StringVar(&l.pidFile, "pid-file", "", "`file` to write the sandbox's process id to")
+	fs.StringVar(&l.console, "console-socket", "", "unix `socket` that gets the terminal's master side")
+	fs.StringVar(&l.userLog, "user-log", "", "")
+	fs.IntVar(&l.preserveFDs, "preserve-fds", 0, "")
+	fs.StringVar(&l.passFD, "pass-fd", "", "")
+	for _, name := range []string{"no-pivot", "no-new-keyring", "no-subreaper", "keep"} {
+		fs.Var(&ignored{name: name, kind: boolFlag, g: l.globals}, name, "")
+	}
+}
+
+// check refuses what is not built and must not be ignored.
+func (l *launch) check() error {
+	switch {
+	case l.preserveFDs != 0:
+		return errors.New("--preserve-fds is not implemented")
+	case l.passFD != "":
+		return errors.New("--pass-fd is not implemented")
+	}
+	if l.userLog != "" {
+		l.log.warnf("flag --user-log has no effect")
+	}
+	return nil
+}
+
+// create makes the container and its sandbox, up to where the first process is to
+// be started. The container stays locked. What fails leaves nothing behind.
+func (l *launch) create(id string) (err error) {
+	if err := l.check(); err != nil {
+		return err
+	}
+	if err := container.CheckID(id); err != nil {
+		return err
+	}
+	if l.b, err = bundle.Load(l.bundle); err != nil {
+		return err
+	}
+	for _, w := range l.b.Warnings {
+		l.log.warnf("%s", w)
+	}
+	if l.c, err = container.New(l.root, id); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			l.discard()
+		}
+	}()
+	if err = l.options(); err != nil {
+		return err
+	}
+	terminal, err := l.terminal(l.o)
+	if err != nil {
+		return err
+	}
+	defer terminal.close()
+	done, err := l.prepare(l.o)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if l.s, err = sandbox.Start(l.o); err != nil {
+		return err
+	}
+	if err = l.record(); err != nil {
+		return err
+	}
+	return terminal.send(l.console)
+}
+
+// options are the bundle's and the flags' for the sandbox.
+func (l *launch) options() (err error) {
+	o := &sandbox.Options{Boot: l.b.Boot, SocketDir: l.c.Dir(), Detached: l.detach}
+	l.o = o
+	o.Boot.ID = l.c.ID
+	o.Boot.Ends = true
+	o.Boot.StdioFDs = [3]int{0, 1, 2}
+	o.Boot.Root.Shared = l.fileAccess == "shared"
+	if o.Boot.Root.Overlay, err = l.overlay(); err != nil {
+		return err
+	}
+	for i, t := range l.b.Trees {
+		o.Attach = append(o.Attach, sandbox.AttachPoint{
+			Source: t.Source, NoRecurse: t.NoRecurse, Shared: i > 0 || o.Boot.Root.Shared,
+			ReadOnly: t.ReadOnly || i == 0 && o.Boot.Root.Overlay,
+		})
+	}
+	return nil
+}
+
+// record writes down what there is of the container now.
+func (l *launch) record() error {
+	spec := l.b.Spec
+	st := &l.c.State
+	st.OCIVersion, st.Annotations = specs.Version, spec.Annotations
+	st.Bundle, st.Rootfs = l.b.Path, l.b.Trees[0].Source
+	st.Program = spec.Process.Args[0]
+	var err error
+	if st.Sandbox, err = container.Identify(l.s.PID()); err == nil {
+		st.Gofer, err = container.Identify(l.s.GoferPID())
+	}
+	if err != nil {
+		// One of them ended as soon as it was started.
+		if _, end := l.end(l.s); end != nil {
+			return end
+		}
+		return fmt.Errorf("the sandbox ended: %w", err)
+	}
+	st.Status = specs.StateCreated
+	if err := l.c.Save(); err != nil {
+		return err
+	}
+	if l.pidFile == "" {
+		return nil
+	}
+	if err := container.ReplaceFile(l.pidFile, []byte(strconv.Itoa(l.s.PID())), 0o644); err != nil {
+		return fmt.Errorf("--pid-file: %w", err)
+	}
+	return nil
+}
+
+// running notes that the first process was started.
+func (l *launch) running() error {
+	l.c.Status = specs.StateRunning
+	return l.c.Save()
+}
+
+// discard removes all that create made.
+func (l *launch) discard() {
+	if l.s != nil {
+		l.s.Kill()
+	}
+	if err := l.c.Remove(); err != nil {
+		l.log.errorf("remove %s: %v", l.c.Dir(), err)
+	}
+	l.c.Unlock()
+}
+
+// one returns the one argument that a verb takes.
+func one(args []string) (string, error) {
+	if len(args) != 1 {
+		return "", fmt.Errorf("want one container id, not %d arguments", len(args))
+	}
+	return args[0], nil
+}
+
+// startDetached starts the first process of a sandbox that is to go on alone.
+func (l *launch) startDetached() (int, error) {
+	if err := l.s.Client.Start(); err != nil {
+		return l.failed(l.s, err, l.c.Program)
+	}
+	return 0, errors.Join(l.running(), l.s.Detach())
+}
+
+// startAttached starts the first process and waits for its end.
+func (l *launch) startAttached(signals chan os.Signal) (int, error) {
+	catchStop(signals, &l.o.Boot)
+	return l.follow(l.s, signals, l.c.Program, func() {
+		if err := l.running(); err != nil {
+			l.log.errorf("%v", err)
+		}
+		// From now on others may stop and delete it.
+		l.c.Unlock()
+	})
+}
+
+// reach connects to the sandbox of a container.
+func reach(c *container.Container) (*control.Client, error) {
+	client, err := sandbox.Dial(c.Dir())
+	if err != nil {
+		return nil, fmt.Errorf("container %q: control socket: %w", c.ID, err)
+	}
+	return client, nil
+}

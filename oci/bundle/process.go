@@ -1,0 +1,72 @@
+package bundle
+
+import (
+	"slices"
+
+	"glovebox/boot"
+	"glovebox/sentry/auth"
+)
+
+// defaultUmask is what runc leaves its containers with.
+const defaultUmask = 0o022
+
+// process is the first process for the Sentry.
+func (b *Bundle) process() boot.Process {
+	p := b.Spec.Process
+	out := boot.Process{
+		Args: p.Args, Env: p.Env, Cwd: p.Cwd, MakeCwd: true,
+		UID: p.User.UID, GID: p.User.GID, ExtraGIDs: p.User.AdditionalGids, Umask: defaultUmask,
+		NoNewPrivileges: p.NoNewPrivileges,
+	}
+	if p.User.Umask != nil {
+		out.Umask = *p.User.Umask
+	}
+	if p.OOMScoreAdj != nil {
+		out.OOMScoreAdj = *p.OOMScoreAdj
+	}
+	if c := p.Capabilities; c != nil {
+		out.Caps = boot.Caps{
+			Bounding: b.caps("bounding", c.Bounding), Effective: b.caps("effective", c.Effective),
+			Inheritable: b.caps("inheritable", c.Inheritable), Permitted: b.caps("permitted", c.Permitted),
+			Ambient: b.caps("ambient", c.Ambient),
+		}
+		b.fitCaps(&out.Caps)
+	}
+	for _, r := range p.Rlimits {
+		out.Rlimits = append(out.Rlimits, boot.Rlimit{Resource: rlimit(r.Type), Cur: r.Soft, Max: r.Hard})
+	}
+	return out
+}
+
+// caps is a set of capabilities by their names. One that is unknown is left out,
+// as the specification has it: the container has less then.
+func (b *Bundle) caps(set string, names []string) uint64 {
+	var bits uint64
+	for _, name := range names {
+		c, ok := auth.CapByName(name)
+		if !ok {
+			b.warnf("process.capabilities."+set, "ignored: %q is unknown", name)
+			continue
+		}
+		bits |= 1 << c
+	}
+	return bits
+}
+
+// fitCaps makes the sets what a kernel would let them be (capabilities(7)):
+// effective is within permitted, ambient within permitted and inheritable.
+func (b *Bundle) fitCaps(c *boot.Caps) {
+	fit := func(set string, bits *uint64, within uint64) {
+		if more := *bits &^ within; more != 0 {
+			*bits &= within
+			b.warnf("process.capabilities."+set, "left out what is not permitted as well")
+		}
+	}
+	fit("effective", &c.Effective, c.Permitted)
+	fit("ambient", &c.Ambient, c.Permitted&c.Inheritable)
+}
+
+// hasDev reports whether something is mounted on /dev.
+func (b *Bundle) hasDev() bool {
+	return slices.ContainsFunc(b.Boot.Mounts, func(m boot.Mount) bool { return m.Destination == "/dev" })
+}

@@ -1,0 +1,120 @@
+package bundle
+
+import (
+	"strconv"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func index(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
+
+// A feature is a field that is not built. is reports whether the file uses it.
+type feature struct {
+	field string
+	is    func(*specs.Spec) bool
+	why   string
+}
+
+// refused are fields that must not be ignored.
+var refused = []feature{
+	{"hooks", func(s *specs.Spec) bool { return hasHooks(s.Hooks) }, "not implemented"},
+	{"windows", func(s *specs.Spec) bool { return s.Windows != nil }, "this is Linux"},
+	{"vm", func(s *specs.Spec) bool { return s.VM != nil }, "there is no virtual machine"},
+	{"linux.uidMappings", inLinux(func(l *specs.Linux) bool { return shifts(l.UIDMappings) }), "ids that differ from the host's are not implemented"},
+	{"linux.gidMappings", inLinux(func(l *specs.Linux) bool { return shifts(l.GIDMappings) }), "ids that differ from the host's are not implemented"},
+	{"linux.namespaces", inLinux(func(l *specs.Linux) bool { return joins(l, specs.UserNamespace) }), "joining a user namespace is not implemented"},
+}
+
+// ignored are fields without which a container is only poorer.
+var ignored = []feature{
+	{"linux.resources", inLinux(func(l *specs.Linux) bool { return l.Resources != nil && limits(l.Resources) }), "limits are not implemented"},
+	{"linux.cgroupsPath", inLinux(func(l *specs.Linux) bool { return l.CgroupsPath != "" }), "cgroups are not implemented"},
+	{"linux.sysctl", inLinux(func(l *specs.Linux) bool { return len(l.Sysctl) > 0 }), "not implemented"},
+	{"linux.devices", inLinux(func(l *specs.Linux) bool { return len(l.Devices) > 0 }), "devices of the host are not implemented"},
+	{"linux.netDevices", inLinux(func(l *specs.Linux) bool { return len(l.NetDevices) > 0 }), "not implemented"},
+	{"linux.seccomp", inLinux(func(l *specs.Linux) bool { return l.Seccomp != nil }), "the Sentry's own calls are filtered, not the guest's"},
+	{"linux.rootfsPropagation", inLinux(func(l *specs.Linux) bool { return l.RootfsPropagation != "" }), "mounts do not propagate"},
+	{"linux.mountLabel", inLinux(func(l *specs.Linux) bool { return l.MountLabel != "" }), "there is no SELinux inside"},
+	{"linux.intelRdt", inLinux(func(l *specs.Linux) bool { return l.IntelRdt != nil }), "not implemented"},
+	{"linux.memoryPolicy", inLinux(func(l *specs.Linux) bool { return l.MemoryPolicy != nil }), "not implemented"},
+	{"linux.personality", inLinux(func(l *specs.Linux) bool { return l.Personality != nil && l.Personality.Domain != specs.PerLinux }), "not implemented"},
+	{"linux.timeOffsets", inLinux(func(l *specs.Linux) bool { return len(l.TimeOffsets) > 0 }), "not implemented"},
+	{"process.apparmorProfile", inProcess(func(p *specs.Process) bool { return p.ApparmorProfile != "" }), "there is no AppArmor inside"},
+	{"process.selinuxLabel", inProcess(func(p *specs.Process) bool { return p.SelinuxLabel != "" }), "there is no SELinux inside"},
+	{"process.scheduler", inProcess(func(p *specs.Process) bool { return p.Scheduler != nil }), "not implemented"},
+	{"process.ioPriority", inProcess(func(p *specs.Process) bool { return p.IOPriority != nil }), "not implemented"},
+	{"process.execCPUAffinity", inProcess(func(p *specs.Process) bool { return p.ExecCPUAffinity != nil }), "not implemented"},
+}
+
+func inLinux(f func(*specs.Linux) bool) func(*specs.Spec) bool {
+	return func(s *specs.Spec) bool { return s.Linux != nil && f(s.Linux) }
+}
+
+func inProcess(f func(*specs.Process) bool) func(*specs.Spec) bool {
+	return func(s *specs.Spec) bool { return f(s.Process) }
+}
+
+// checkRefused returns an error for the first field that must not be ignored.
+func checkRefused(s *specs.Spec) error {
+	for _, f := range refused {
+		if f.is(s) {
+			return fieldErrorf(f.field, "%s", f.why)
+		}
+	}
+	return nil
+}
+
+// unsupported warns about the rest.
+func (b *Bundle) unsupported() {
+	for _, f := range ignored {
+		if f.is(b.Spec) {
+			b.warnf(f.field, "ignored: %s", f.why)
+		}
+	}
+	if b.Spec.Linux == nil {
+		return
+	}
+	for i, n := range b.Spec.Linux.Namespaces {
+		if n.Path != "" {
+			b.warnf(index("linux.namespaces", i)+".path", "ignored: the container has its own %s namespace", n.Type)
+		}
+	}
+}
+
+func hasHooks(h *specs.Hooks) bool {
+	if h == nil {
+		return false
+	}
+	for _, list := range [][]specs.Hook{h.Prestart, h.CreateRuntime, h.CreateContainer, h.StartContainer, h.Poststart, h.Poststop} { //nolint:staticcheck // Docker sets prestart
+		if len(list) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// shifts reports whether a mapping gives files other owners than an ordinary
+// user's one id, or root's identity, does.
+func shifts(list []specs.LinuxIDMapping) bool {
+	for _, m := range list {
+		if m.ContainerID != m.HostID && (m.ContainerID != 0 || m.Size != 1) {
+			return true
+		}
+	}
+	return len(list) > 1
+}
+
+func joins(l *specs.Linux, t specs.LinuxNamespaceType) bool {
+	for _, n := range l.Namespaces {
+		if n.Type == t && n.Path != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// limits reports whether r has more than the list of devices that everyone sets.
+func limits(r *specs.LinuxResources) bool {
+	return r.Memory != nil || r.CPU != nil || r.Pids != nil || r.BlockIO != nil || len(r.HugepageLimits) > 0 ||
+		r.Network != nil || len(r.Rdma) > 0 || len(r.Unified) > 0
+}

@@ -1,0 +1,291 @@
+// Package container is what runsc remembers of containers between its runs: a
+// directory for each below --root, named by the container's id, with state.json
+// and the sandbox's control socket.
+//
+// state.json is replaced as a whole, so that it can be read at any time. Whoever
+// changes it, or makes or removes a container, holds a lock: flock(2) on the
+// directory, which ends with its holder. A directory whose holder is gone before
+// there was a state is a container that was never finished.
+//
+// What the file says of processes is believed only as long as they live: each is
+// noted with the time of its start, so a number that was given to another process
+// meanwhile does no harm. A container whose sandbox is gone is stopped, whatever
+// the file says.
+package container
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// formatVersion is that of state.json.
+const formatVersion = 1
+
+const stateName = "state.json"
+
+// A State is what state.json holds.
+type State struct {
+	Version     int                  `json:"version"`
+	OCIVersion  string               `json:"ociVersion"`
+	ID          string               `json:"id"`
+	Bundle      string               `json:"bundle"`
+	Rootfs      string               `json:"rootfs"`
+	Annotations map[string]string    `json:"annotations,omitempty"`
+	Created     time.Time            `json:"created"`
+	Owner       int                  `json:"owner"`
+	Program     string               `json:"program"`
+	Status      specs.ContainerState `json:"status"`
+	Sandbox     Process              `json:"sandbox"`
+	Gofer       Process              `json:"gofer"`
+}
+
+// A Container is one that has a directory.
+type Container struct {
+	State
+	dir  string
+	lock *os.File // nil if this is only for reading
+}
+
+// ErrNotExist and ErrExist say that there is no such container, or is one.
+var (
+	ErrNotExist = errors.New("does not exist")
+	ErrExist    = errors.New("already exists")
+)
+
+func idError(id string, err error) error { return fmt.Errorf("container %q %w", id, err) }
+
+// CheckID refuses what is no name for a container, as runc does.
+func CheckID(id string) error {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-."
+	switch {
+	case id == "":
+		return errors.New("container id must not be empty")
+	case id == "." || id == ".." || strings.Trim(id, allowed) != "":
+		return fmt.Errorf("container id %q: only letters, digits and _ + - . are allowed", id)
+	case len(id) > unix.NAME_MAX:
+		return fmt.Errorf("container id is longer than %d bytes", unix.NAME_MAX)
+	}
+	return nil
+}
+
+// New makes the directory of a container, and returns it locked. Its state is
+// written by Save.
+func New(root, id string) (*Container, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(root, 0o711); err != nil {
+		return nil, err
+	}
+	c := &Container{State: State{Version: formatVersion, ID: id, Created: time.Now().UTC(), Owner: os.Geteuid()}, dir: filepath.Join(root, id)}
+	if err := os.Mkdir(c.dir, 0o700); errors.Is(err, fs.ErrExist) {
+		return nil, idError(id, ErrExist)
+	} else if err != nil {
+		return nil, err
+	}
+	if err := c.acquire(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Open returns a container as it is now, for reading.
+func Open(root, id string) (*Container, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	c := &Container{State: State{ID: id}, dir: filepath.Join(root, id)}
+	if err := c.load(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Lock returns a container that nobody else changes until Unlock. Of one whose
+// state cannot be read it returns a *BrokenError beside it.
+func Lock(root, id string) (*Container, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	c := &Container{State: State{ID: id}, dir: filepath.Join(root, id)}
+	if err := c.acquire(); err != nil {
+		return nil, err
+	}
+	err := c.load()
+	var broken *BrokenError
+	if err != nil && !errors.As(err, &broken) {
+		c.Unlock()
+		return nil, err
+	}
+	return c, err
+}
+
+// acquire locks the directory, if it still is there then.
+func (c *Container) acquire() error {
+	f, err := os.Open(c.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return idError(c.ID, ErrNotExist)
+	} else if err != nil {
+		return err
+	}
+	for {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("lock %s: %w", c.dir, err)
+	}
+	held, err := f.Stat()
+	now, err2 := os.Stat(c.dir)
+	if err != nil || err2 != nil || !os.SameFile(held, now) {
+		f.Close()
+		return idError(c.ID, ErrNotExist)
+	}
+	c.lock = f
+	return nil
+}
+
+// Unlock lets others change the container.
+func (c *Container) Unlock() {
+	if c.lock != nil {
+		c.lock.Close()
+		c.lock = nil
+	}
+}
+
+// A BrokenError is a container whose state cannot be read.
+type BrokenError struct {
+	ID  string
+	Err error
+}
+
+func (e *BrokenError) Error() string { return fmt.Sprintf("container %q is broken: %v", e.ID, e.Err) }
+func (e *BrokenError) Unwrap() error { return e.Err }
+
+func (c *Container) load() error {
+	b, err := os.ReadFile(filepath.Join(c.dir, stateName))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(c.dir); err != nil {
+			return idError(c.ID, ErrNotExist)
+		}
+		// It is being made, or its maker is gone.
+		c.State = State{ID: c.ID, OCIVersion: specs.Version, Status: specs.StateCreating}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var s State
+	if err := json.Unmarshal(b, &s); err != nil {
+		return &BrokenError{c.ID, fmt.Errorf("%s: %w", stateName, err)}
+	}
+	if s.Version != formatVersion || s.ID != c.ID {
+		return &BrokenError{c.ID, fmt.Errorf("%s: version %d of %q, want version %d", stateName, s.Version, s.ID, formatVersion)}
+	}
+	c.State = s
+	return nil
+}
+
+// Save replaces the state. The caller holds the lock.
+func (c *Container) Save() error {
+	b, err := json.MarshalIndent(&c.State, "", "  ")
+	if err != nil {
+		return err
+	}
+	return ReplaceFile(filepath.Join(c.dir, stateName), append(b, '\n'), 0o600)
+}
+
+// ReplaceFile writes a file that is never seen half written.
+func ReplaceFile(name string, data []byte, perm fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(perm), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// Dir is the container's directory.
+func (c *Container) Dir() string { return c.dir }
+
+// Remove removes the container's directory. The caller holds the lock.
+func (c *Container) Remove() error { return os.RemoveAll(c.dir) }
+
+// Now is the status of the container at this moment.
+func (c *Container) Now() specs.ContainerState {
+	if c.Sandbox.PID != 0 && !c.Sandbox.Alive() || c.Sandbox.PID == 0 && c.Status != specs.StateCreating {
+		return specs.StateStopped
+	}
+	if c.Status == specs.StateCreating && !c.held() {
+		return specs.StateStopped
+	}
+	return c.Status
+}
+
+// held reports whether someone holds the container's lock.
+func (c *Container) held() bool {
+	if c.lock != nil {
+		return false
+	}
+	f, err := os.Open(c.dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
+}
+
+// OCI returns the state as callers of a runtime want it.
+func (c *Container) OCI() specs.State {
+	s := specs.State{Version: c.OCIVersion, ID: c.ID, Status: c.Now(), Bundle: c.Bundle, Annotations: c.Annotations}
+	if s.Status != specs.StateStopped {
+		s.Pid = c.Sandbox.PID
+	}
+	return s
+}
+
+// List returns all containers below root, by id. Those that cannot be read are
+// the second result.
+func List(root string) (list []*Container, broken []error, err error) {
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range entries {
+		if !e.IsDir() || CheckID(e.Name()) != nil {
+			continue
+		}
+		c, err := Open(root, e.Name())
+		switch {
+		case errors.Is(err, ErrNotExist):
+		case err != nil:
+			broken = append(broken, err)
+		default:
+			list = append(list, c)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Container) int { return strings.Compare(a.ID, b.ID) })
+	return list, broken, nil
+}

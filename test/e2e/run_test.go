@@ -1,0 +1,272 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// TestRun runs bundles whose output says what the configuration did.
+func TestRun(t *testing.T) {
+	h := newHost(t)
+	umask := uint32(0o27)
+	shared := t.TempDir()
+	file := filepath.Join(shared, "file")
+	if err := os.WriteFile(file, []byte("of the host\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		script string
+		change func(*specs.Spec)
+		want   string
+		status int
+	}{
+		{"output", "echo hello", nil, "hello\n", 0},
+		{"status", "exit 7", nil, "", 7},
+		{"killed", "sh -c 'kill -9 $$'; exit $?", nil, "", 137},
+		{"first process ignores", "kill -9 $$; kill $$; echo alive", nil, "alive\n", 0},
+		{"environment", "echo $A; pwd", func(s *specs.Spec) { s.Process.Env, s.Process.Cwd = append(s.Process.Env, "A=b"), "/made/for/this" }, "b\n/made/for/this\n", 0},
+		{"user", "id; umask", func(s *specs.Spec) {
+			writable(s)
+			s.Process.User = specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{5, 7}, Umask: &umask}
+		}, "uid=1000 gid=1001 groups=5,7\n0027\n", 0},
+		{"names", "hostname; cat /proc/sys/kernel/domainname", func(s *specs.Spec) { s.Hostname, s.Domainname = "box", "example" }, "box\nexample\n", 0},
+		{"capabilities", "grep Cap /proc/self/status", func(s *specs.Spec) {
+			s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: []string{"CAP_CHOWN", "CAP_KILL"}, Effective: []string{"CAP_CHOWN"}, Permitted: []string{"CAP_CHOWN"}}
+			s.Process.NoNewPrivileges = false // root gains what is in the bounding set: capabilities(7)
+		}, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000021\nCapEff:\t0000000000000021\nCapBnd:\t0000000000000021\nCapAmb:\t0000000000000000\n", 0},
+		{"no capabilities", "grep CapEff /proc/self/status; grep NoNewPrivs /proc/self/status", func(s *specs.Spec) {
+			s.Process.Capabilities, s.Process.NoNewPrivileges = nil, false
+			s.Process.User.UID = 3
+		}, "CapEff:\t0000000000000000\nNoNewPrivs:\t0\n", 0},
+		{"limits", "ulimit -n; ulimit -Hn; grep NoNewPrivs /proc/self/status", func(s *specs.Spec) {
+			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 77, Hard: 99}}
+		}, "77\n99\nNoNewPrivs:\t1\n", 0},
+		{"read-only root", "echo x > /x 2>/dev/null || echo no; echo y > /dev/shm/y && cat /dev/shm/y", nil, "no\ny\n", 0},
+		{"devices", "echo x > /dev/null && head -c 3 /dev/zero | od -An -tx1; readlink /dev/fd", func(s *specs.Spec) { s.Mounts = s.Mounts[:1] }, " 00 00 00\n/proc/self/fd\n", 0},
+		{"masked", "cat /proc/cpuinfo | wc -c; ls /proc/sys | wc -l; echo x > /proc/version && echo no; ls -d /proc/1", func(s *specs.Spec) {
+			s.Linux.MaskedPaths = []string{"/proc/cpuinfo", "/proc/sys", "/not/there"}
+		}, "0\n0\n/proc/1\n", 0},
+		{"read-only paths", "echo x > /dev/shm/x || echo no", func(s *specs.Spec) {
+			s.Linux.ReadonlyPaths = []string{"/dev/shm", "/nor/this"}
+		}, "no\n", 0},
+		{"bind", "cat /data/file; cat /one; echo x > /data/x && echo written; echo x >> /one || echo no", func(s *specs.Spec) {
+			writable(s)
+			s.Mounts = append(s.Mounts,
+				specs.Mount{Destination: "/data", Type: "bind", Source: shared, Options: []string{"rbind", "rw"}},
+				specs.Mount{Destination: "/one", Type: "bind", Source: file, Options: []string{"bind", "ro"}})
+		}, "of the host\nof the host\nwritten\nno\n", 0},
+		{"search in PATH", "", func(s *specs.Spec) {
+			s.Process.Args = []string{"true"}
+			s.Process.Env = []string{"PATH=/nowhere:/bin"}
+		}, "", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := &host{t, h.root, h.tmp}
+			dir := h.bundle(c.change, "sh", "-c", c.script)
+			out, errs, status := h.runsc("run", "--bundle", dir, h.id())
+			if out != c.want || status != c.status {
+				t.Errorf("status %d, output %q, errors %q; want status %d, output %q", status, out, errs, c.status, c.want)
+			}
+		})
+	}
+	if b, err := os.ReadFile(filepath.Join(shared, "x")); string(b) != "x\n" {
+		t.Errorf("what was written to a bind mount: %q, %v", b, err)
+	}
+	h.nothingLeft()
+}
+
+// TestWrites: writes to the root reach the host, unless an overlay keeps them.
+func TestWrites(t *testing.T) {
+	h := newHost(t)
+	dir := h.bundle(writable, "sh", "-c", "echo x > /new && cat /new && rm /etc/passwd")
+	rootfs := filepath.Join(dir, "rootfs")
+	out, errs, status := h.runsc("--overlay2=root:memory", "run", "-b", dir, h.id())
+	if out != "x\n" || status != 0 {
+		t.Errorf("with an overlay: status %d, output %q, errors %q", status, out, errs)
+	}
+	if _, err := os.Stat(filepath.Join(rootfs, "new")); err == nil {
+		t.Error("a write got through the overlay")
+	}
+	if _, err := os.Stat(filepath.Join(rootfs, "etc/passwd")); err != nil {
+		t.Error(err)
+	}
+	if out, errs, status = h.runsc("run", "-b", dir, h.id()); out != "x\n" || status != 0 {
+		t.Errorf("status %d, output %q, errors %q", status, out, errs)
+	}
+	if b, err := os.ReadFile(filepath.Join(rootfs, "new")); string(b) != "x\n" {
+		t.Errorf("the host sees %q, %v", b, err)
+	}
+	if _, err := os.Stat(filepath.Join(rootfs, "etc/passwd")); err == nil {
+		t.Error("a removed file is still there")
+	}
+	h.nothingLeft()
+}
+
+// TestRunNotStarted is TestNotStarted for bundles.
+func TestRunNotStarted(t *testing.T) {
+	h := newHost(t)
+	for _, c := range []struct {
+		program, says string
+		status        int
+	}{
+		{"/no/such/program", "no such file or directory", 127},
+		{"no-such-program", "executable file not found", 127},
+		{"/etc", "Permission denied", 126},
+		{"/etc/passwd", "Permission denied", 126},
+		{"/broken", "Exec format error", 126},
+	} {
+		dir := h.bundle(nil, c.program)
+		if err := os.WriteFile(filepath.Join(dir, "rootfs/broken"), []byte("\x7fELFbroken"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, verb := range [][]string{{"run"}, {"run", "--detach"}} {
+			out, errs, status := h.runsc(append(verb, "--bundle", dir, h.id())...)
+			if status != c.status || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, c.says) {
+				t.Errorf("%v %s: status %d, errors %q; want %d and one line with %q", verb, c.program, status, errs, c.status, c.says)
+			}
+		}
+	}
+	h.nothingLeft()
+}
+
+// TestBrokenBundles: every mistake gives one line that names it, and status 128.
+func TestBrokenBundles(t *testing.T) {
+	h := newHost(t)
+	set := func(f func(*specs.Spec)) func(string) error {
+		return func(dir string) error {
+			h.edit(dir, f)
+			return nil
+		}
+	}
+	text := func(s string) func(string) error {
+		return func(dir string) error { return os.WriteFile(filepath.Join(dir, "config.json"), []byte(s), 0o644) }
+	}
+	mount := func(m specs.Mount) func(string) error {
+		return set(func(s *specs.Spec) { s.Mounts = []specs.Mount{m} })
+	}
+	for _, c := range []struct {
+		name   string
+		break_ func(dir string) error
+		says   string
+	}{
+		{"no config", func(dir string) error { return os.Remove(filepath.Join(dir, "config.json")) }, "config.json: no such file or directory"},
+		{"a directory", func(dir string) error {
+			name := filepath.Join(dir, "config.json")
+			return errors.Join(os.Remove(name), os.Mkdir(name, 0o755))
+		}, "config.json: not a regular file"},
+		{"empty", text(""), "config.json: line 1: unexpected end of JSON input"},
+		{"no JSON", text("{\n\"ociVersion\": oops}"), "config.json: line 2: invalid character 'o'"},
+		{"an array", text("[]"), "config.json: line 1: want an object, not a JSON array"},
+		{"wrong type", text("{\"ociVersion\": \"1.0.2\",\n\"process\": {\"args\": \"sh\"}}"), "config.json: process.args: line 2: want an array, not a JSON string"},
+		{"too long", text(`{"ociVersion": "` + strings.Repeat("1", 5<<20) + `"}`), "config.json: longer than"},
+		{"no version", set(func(s *specs.Spec) { s.Version = "" }), "config.json: ociVersion: must be set"},
+		{"version 2", set(func(s *specs.Spec) { s.Version = "2.0.0" }), `config.json: ociVersion: "2.0.0" is not supported`},
+		{"no process", set(func(s *specs.Spec) { s.Process = nil }), "config.json: process: must be set"},
+		{"no args", set(func(s *specs.Spec) { s.Process.Args = nil }), "config.json: process.args: must not be empty"},
+		{"relative cwd", set(func(s *specs.Spec) { s.Process.Cwd = "tmp" }), `config.json: process.cwd: "tmp" is not an absolute path`},
+		{"unknown limit", set(func(s *specs.Spec) { s.Process.Rlimits[0].Type = "RLIMIT_X" }), `config.json: process.rlimits[0].type: "RLIMIT_X" is unknown`},
+		{"soft above hard", set(func(s *specs.Spec) { s.Process.Rlimits[0].Soft = 2000 }), "config.json: process.rlimits[0].soft: 2000 is more than hard, 1024"},
+		{"terminal", set(func(s *specs.Spec) { s.Process.Terminal = true }), "process.terminal is true, but standard input is no terminal"},
+		{"no root", set(func(s *specs.Spec) { s.Root = nil }), "config.json: root: must be set"},
+		{"missing root", set(func(s *specs.Spec) { s.Root.Path = "nowhere" }), "nowhere: no such file or directory"},
+		{"root is a file", set(func(s *specs.Spec) { s.Root.Path = "config.json" }), "config.json: not a directory"},
+		{"mount on root", mount(specs.Mount{Destination: "/", Type: "tmpfs"}), "config.json: mounts[0].destination: nothing can be mounted on /"},
+		{"mount type", mount(specs.Mount{Destination: "/x", Type: "ext4", Source: "/dev/sda"}), `config.json: mounts[0].type: "ext4" is not supported`},
+		{"missing source", mount(specs.Mount{Destination: "/x", Type: "bind", Source: "/no/such"}), "config.json: mounts[0].source: /no/such: no such file or directory"},
+		{"mount option", mount(specs.Mount{Destination: "/x", Type: "tmpfs", Options: []string{"size=lots"}}), "option size=lots"},
+		{"mount point is a file", mount(specs.Mount{Destination: "/etc/passwd", Type: "tmpfs"}), "mount tmpfs on /etc/passwd"},
+		{"mount point below a file", mount(specs.Mount{Destination: "/etc/passwd/x", Type: "tmpfs"}), "mount tmpfs on /etc/passwd/x"},
+		{"id mapping", set(func(s *specs.Spec) {
+			s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+		}), "config.json: linux.uidMappings: "},
+		{"hooks", set(func(s *specs.Spec) { s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/bin/true"}}} }), "config.json: hooks: not implemented"},
+		{"namespace", set(func(s *specs.Spec) { s.Linux.Namespaces[0].Type = "moon" }), `config.json: linux.namespaces[0].type: "moon" is unknown`},
+		{"cwd is a file", set(func(s *specs.Spec) { s.Process.Cwd = "/etc/passwd" }), "working directory /etc/passwd"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := h.bundle(nil, "true")
+			if err := c.break_(dir); err != nil {
+				t.Fatal(err)
+			}
+			out, errs, status := h.runsc("run", "--bundle", dir, h.id())
+			if status != 128 || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, c.says) {
+				t.Errorf("status %d, errors %.300q; want 128 and one line with %q", status, errs, c.says)
+			}
+			// The log says the same, for callers.
+			b, err := os.ReadFile(filepath.Join(h.tmp, "log"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+			var last struct{ Msg, Level string }
+			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Level != "error" || "runsc: "+last.Msg+"\n" != errs {
+				t.Errorf("the log's last line is %.300q, %v", lines[len(lines)-1], err)
+			}
+		})
+	}
+	h.nothingLeft()
+}
+
+// TestWarnings: what is not honoured is named in the log.
+func TestWarnings(t *testing.T) {
+	h := newHost(t)
+	dir := h.bundle(func(s *specs.Spec) {
+		s.Linux.Sysctl = map[string]string{"net.core.somaxconn": "1"}
+		s.Process.ApparmorProfile = "strict"
+		s.Process.Capabilities.Bounding = append(s.Process.Capabilities.Bounding, "CAP_FLY")
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue"})
+	}, "true")
+	h.must("run", "--bundle", dir, h.id())
+	log, err := os.ReadFile(filepath.Join(h.tmp, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []string{"linux.sysctl", "process.apparmorProfile", "process.capabilities.bounding", "mounts[5]"} {
+		if !strings.Contains(string(log), "config.json: "+field) {
+			t.Errorf("no warning about %s: %s", field, log)
+		}
+	}
+	if strings.Contains(string(log), `"level":"error"`) {
+		t.Errorf("an error in the log: %s", log)
+	}
+}
+
+// TestSpec: the file is what runc writes, `--` sets the program, and nothing is
+// overwritten.
+func TestSpec(t *testing.T) {
+	h := newHost(t)
+	dir := t.TempDir()
+	h.must("spec", "--bundle", dir)
+	var s specs.Spec
+	b, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.Process.Terminal || len(s.Process.Args) != 1 || s.Process.Args[0] != "sh" || s.Root.Path != "rootfs" ||
+		!s.Root.Readonly || len(s.Mounts) < 5 || len(s.Linux.MaskedPaths) == 0 || len(s.Process.Capabilities.Bounding) == 0 {
+		t.Errorf("config.json is %s", b)
+	}
+	_, errs, status := h.runsc("spec", "--bundle", dir)
+	if status != 128 || !strings.Contains(errs, "is there already") {
+		t.Errorf("again: status %d, errors %q", status, errs)
+	}
+	other := t.TempDir()
+	h.must("spec", "--bundle", other, "--", "/hello", "you")
+	if b, err = os.ReadFile(filepath.Join(other, "config.json")); err == nil {
+		s = specs.Spec{}
+		err = json.Unmarshal(b, &s)
+	}
+	if err != nil || s.Process.Terminal || strings.Join(s.Process.Args, " ") != "/hello you" {
+		t.Errorf("with a program: %v, %s", err, b)
+	}
+}
