@@ -84,6 +84,11 @@ static void descriptors(void)
 	int w = open(b, O_WRONLY);
 	CHECK(w >= 0 && write(w, "x", 1) == 1 && read(p[0], l, 1) == 1);
 	close(w);
+	// A pipe without a name is opened without waiting for the other end.
+	sprintf(b, "/proc/self/fd/%d", p[0]);
+	close(p[1]);
+	CHECK((w = open(b, O_RDONLY)) >= 0 && read(w, l, 1) == 0);
+	close(w);
 	int f = open("/plainer", O_CREAT | O_RDWR, 0600);
 	write(f, "123", 3);
 	sprintf(b, "/proc/self/fdinfo/%d", f);

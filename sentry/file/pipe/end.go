@@ -61,8 +61,13 @@ type FIFO struct{ p atomic.Pointer[Pipe] }
 // OpenFlags say how a FIFO is opened.
 type OpenFlags uint8
 
-// NonBlock is O_NONBLOCK.
-const NonBlock OpenFlags = 1
+// OpenFlags.
+const (
+	// NonBlock is O_NONBLOCK.
+	NonBlock OpenFlags = 1 << iota
+	// unnamed is a pipe without a name, opened through /proc: it waits for nobody.
+	unnamed
+)
 
 // Open opens f. It does not block: without NonBlock the caller waits until
 // End.Opened says that the other side has come.
@@ -77,14 +82,15 @@ func (p *Pipe) open(mode Mode, flags OpenFlags) (*End, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	nonblock := flags&NonBlock != 0
-	if mode == Write && nonblock && p.readers == 0 {
+	waits := flags&unnamed == 0
+	if mode == Write && nonblock && p.readers == 0 && waits {
 		return nil, linux.ENXIO
 	}
 	e := &End{p: p, mode: mode, waitR: p.opensR, waitW: p.opensW}
 	if mode&Read != 0 {
 		p.readers++
 		p.opensR++
-		if mode == Read && p.writers == 0 {
+		if mode == Read && p.writers == 0 && waits {
 			if nonblock {
 				e.seenW = p.opensW + 1
 			} else {
@@ -96,7 +102,7 @@ func (p *Pipe) open(mode Mode, flags OpenFlags) (*End, error) {
 		p.writers++
 		p.opensW++
 		if mode == Write && p.readers == 0 {
-			e.waits = true
+			e.waits = waits
 		}
 	}
 	p.queue.Notify(wait.All)
@@ -187,9 +193,11 @@ func (e *End) Release() {
 	}
 }
 
-// Reopen implements vfs.Reopener: through /proc/PID/fd a pipe opens as a FIFO.
+// Reopen implements vfs.Reopener: through /proc/PID/fd a pipe opens as a FIFO
+// that waits for nobody (fifo_open).
 func (e *End) Reopen(_ *vfs.Ctx, flags uint32) (vfs.FileOps, error) {
-	n, err := e.p.open(modeOf(flags))
+	mode, how := modeOf(flags)
+	n, err := e.p.open(mode, how|unnamed)
 	if err != nil {
 		return nil, err
 	}
