@@ -226,6 +226,9 @@ func (t *Task) enrol(child *Task, a *CloneArgs) error {
 	tg.tasks = append(tg.tasks, child)
 	tg.ns.tasks[id] = child
 	k.running.Add(1)
+	if a.Flags&linux.CLONE_THREAD == 0 {
+		tg.WatchCPU()
+	}
 	return nil
 }
 
@@ -329,6 +332,7 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	k.users.get(in.Creds.UID).tasks.Add(1)
 	k.running.Add(1)
 	k.tree.Unlock()
+	tg.WatchCPU()
 	go t.run()
 	return tg, nil
 }

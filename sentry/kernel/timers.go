@@ -21,6 +21,7 @@ type timers struct {
 	interval [3]intervalTimer
 	posix    map[int32]*PosixTimer
 	nextID   int32
+	cpu      cpuLimit
 	stopped  bool
 }
 
@@ -144,6 +145,9 @@ func (tm *timers) stopAll() {
 			h.Stop()
 		}
 		tm.interval[i].next = 0
+	}
+	if tm.cpu.host != nil {
+		tm.cpu.host.Stop()
 	}
 	tm.dropPosixLocked()
 }

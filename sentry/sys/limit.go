@@ -16,7 +16,7 @@ var limits = family{
 	sysno.Getrusage: call2(getrusage),
 }
 
-const unenforced = "RLIMIT_CPU, RSS, LOCKS, MSGQUEUE and RTTIME are not enforced"
+const unenforced = "RLIMIT_RSS, LOCKS, MSGQUEUE and RTTIME are not enforced"
 
 // getrlimit is getrlimit(2).
 func getrlimit(t *kernel.Task, resource Uint, to Addr) (uintptr, error) {
@@ -47,6 +47,8 @@ func setLimit(t, of *kernel.Task, resource Uint, v linux.Rlimit) (old linux.Rlim
 		return old, err
 	}
 	switch resource {
+	case linux.RLIMIT_CPU:
+		of.Group().WatchCPU()
 	case linux.RLIMIT_AS, linux.RLIMIT_DATA, linux.RLIMIT_STACK:
 		if m := of.SharedMem(); m != nil {
 			m.SetLimits(memoryLimits(l))

@@ -112,6 +112,38 @@ static void system_information(void)
 	CHECK(getrusage(RUSAGE_SELF, &use) == 0);
 }
 
+// RLIMIT_CPU: a signal every second at the soft limit, SIGKILL at the hard one.
+static volatile sig_atomic_t warned;
+static void warn(int s) { warned++; }
+
+static void spin_soft(void)
+{
+	signal(SIGXCPU, warn);
+	struct rlimit l = {1, RLIM_INFINITY};
+	CHECK(setrlimit(RLIMIT_CPU, &l) == 0);
+	while (!warned)
+		;
+	CHECK(getrlimit(RLIMIT_CPU, &l) == 0 && l.rlim_cur == 2);
+	CHECK(clock() >= CLOCKS_PER_SEC * 9 / 10);
+}
+
+static void spin_hard(void)
+{
+	struct rlimit l = {1, 1};
+	CHECK(setrlimit(RLIMIT_CPU, &l) == 0);
+	if (fork() == 0) // inherits it
+		for (;;)
+			;
+	int status;
+	CHECK(wait(&status) > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void cpu_limit(void)
+{
+	CHECK(in_child(spin_soft) == 0);
+	CHECK(in_child(spin_hard) == 0);
+}
+
 static void clocks(void)
 {
 	struct timespec a, b;
@@ -132,6 +164,7 @@ int main(void)
 	foreign_memory();
 	groups();
 	CHECK(in_child(system_information) == 0);
+	cpu_limit();
 	clocks();
 	return failures != 0;
 }
