@@ -176,7 +176,9 @@ func xattr(w *World) {
 	if !ok {
 		w.Skip("no extended attributes")
 	}
-	_, err := x.GetXattr(c, "user.a")
+	_, err := vfs.GetXattr(c, w.At(c, "/f"), "system.posix_acl_access")
+	w.Check("no access control lists", err, linux.EOPNOTSUPP)
+	_, err = x.GetXattr(c, "user.a")
 	w.Check("get what is not there", err, linux.ENODATA)
 	w.Must("set", x.SetXattr(c, "user.a", []byte("1"), 0))
 	w.Check("create what is there", x.SetXattr(c, "user.a", nil, linux.XATTR_CREATE), linux.EEXIST)
