@@ -168,6 +168,15 @@ func (f *File) Populate(off, n uint64) error {
 	return nil
 }
 
+// SeekHole is lseek(2) with SEEK_DATA or SEEK_HOLE.
+func (f *File) SeekHole(off int64, whence int) (int64, error) {
+	at, err := unix.Seek(f.fd, off, whence)
+	if err != nil {
+		return 0, linux.ENXIO
+	}
+	return at, nil
+}
+
 // Resident returns how many bytes the file occupies.
 func (f *File) Resident() uint64 {
 	var st unix.Stat_t

@@ -303,6 +303,9 @@ func (f *File) seekFrom(c *Ctx, off int64, whence int) (int64, error) {
 			base = at.Size
 			break
 		}
+		if h, ok := f.ops.(HoleSeeker); ok && off >= 0 {
+			return h.SeekHole(off, whence)
+		}
 		// A file without holes, but for the one at its end.
 		if off < 0 || off >= at.Size {
 			return 0, linux.ENXIO

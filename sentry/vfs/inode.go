@@ -183,6 +183,13 @@ type Seeker interface {
 	Seek(c *Ctx, cur, off int64, whence int) (int64, error)
 }
 
+// A HoleSeeker is a regular file with holes in it, for SEEK_DATA and SEEK_HOLE;
+// other files have but the one at their end.
+type HoleSeeker interface {
+	// SeekHole returns where the first data, or the first hole, at or behind off is.
+	SeekHole(off int64, whence int) (int64, error)
+}
+
 // A Syncer is an open file with fsync(2).
 type Syncer interface {
 	Fsync(c *Ctx, dataOnly bool) error

@@ -298,6 +298,31 @@ static void copies(void)
 	CHECK(stat("/t/fa", &st) == 0 && st.st_size == 5000);
 }
 
+// Data and holes, as tar and cp look for them.
+static void holes(void)
+{
+	int fd = open("/t/holes", O_CREAT | O_RDWR | O_TRUNC, 0644);
+	CHECK(ftruncate(fd, 1 << 20) == 0);
+	FAILS(lseek(fd, 0, SEEK_DATA), ENXIO);
+	CHECK(lseek(fd, 5, SEEK_HOLE) == 5);
+	CHECK(pwrite(fd, "x", 1, 0x20000) == 1 && pwrite(fd, "x", 1, 0x80fff) == 1);
+	for (int mapped = 0; mapped < 2; mapped++) {
+		CHECK(lseek(fd, 0, SEEK_DATA) == 0x20000);
+		CHECK(lseek(fd, 0x20001, SEEK_DATA) == 0x20001);
+		CHECK(lseek(fd, 0x20001, SEEK_HOLE) == 0x21000);
+		CHECK(lseek(fd, 0x21000, SEEK_DATA) == 0x80000);
+		CHECK(lseek(fd, 0x80000, SEEK_HOLE) == 0x81000);
+		FAILS(lseek(fd, 0x81000, SEEK_DATA), ENXIO);
+		FAILS(lseek(fd, 1 << 20, SEEK_HOLE), ENXIO);
+		FAILS(lseek(fd, -1, SEEK_DATA), ENXIO);
+		CHECK(lseek(fd, 0, SEEK_CUR) == 0x81000);
+		CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
+	}
+	CHECK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0x20000, 0x1000) == 0);
+	CHECK(lseek(fd, 0, SEEK_DATA) == 0x80000);
+	close(fd);
+}
+
 static void memfds(void)
 {
 	int fd = memfd_create("name", MFD_ALLOW_SEALING), plain = memfd_create("plain", MFD_CLOEXEC);
@@ -355,6 +380,7 @@ int main(void)
 	attributes();
 	locks();
 	copies();
+	holes();
 	memfds();
 	close(open("/t/secret", O_CREAT | O_WRONLY, 0600));
 	CHECK(in_child(unprivileged) == 0);

@@ -74,6 +74,13 @@ func (o *openFile) Append(c *vfs.Ctx, b *guest.Buf) (n, end int64, err error) {
 	return n, off + n, err
 }
 
+// SeekHole implements vfs.HoleSeeker.
+func (o *openFile) SeekHole(off int64, whence int) (int64, error) {
+	o.n.mu.RLock()
+	defer o.n.mu.RUnlock()
+	return o.n.data.seekHole(off, whence)
+}
+
 // Fsync implements vfs.Syncer.
 func (o *openFile) Fsync(*vfs.Ctx, bool) error { return nil }
 
