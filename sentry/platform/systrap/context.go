@@ -34,7 +34,9 @@ type Context struct {
 	gone bool
 
 	// Task goroutine only.
-	uc     int // offset of the ucontext to resume, 0 if a frame must be built
+	state  contextState
+	uc     int       // offset of the signal frame's ucontext; of framed
+	last   arch.Regs // what the slot holds; of inSlot
 	newFP  arch.FPState
 	setFP  bool
 	based  bool // fsBase and gsBase are in force
@@ -49,6 +51,15 @@ type Context struct {
 	watch     watchdog
 }
 
+// A contextState says where a thread's state is while it waits for the Sentry.
+type contextState uint8
+
+const (
+	fresh  contextState = iota // it has run no guest code, signals may be blocked
+	framed                     // in a signal frame; signals are blocked
+	inSlot                     // in the slot, and extended state in the processor
+)
+
 // Switch implements platform.Context.
 func (c *Context) Switch(r *arch.Regs) platform.Event {
 	c.mu.Lock()
@@ -60,8 +71,8 @@ func (c *Context) Switch(r *arch.Regs) platform.Event {
 			c.interrupt.Store(false)
 			return platform.Event{Kind: platform.Interrupted}
 		}
-		c.store(r)
-		ok := c.hand(cmdResume, c.bases(r))
+		cmd, ok := c.store(r)
+		ok = ok && c.hand(cmd, c.bases(r))
 		c.inGuest.Store(false)
 		c.watch.stop()
 		if !ok {
@@ -188,71 +199,126 @@ func (c *Context) await() bool {
 	return !c.as.dead.Load()
 }
 
-// bases returns the operations that load the segment bases.
+// bases returns the operations that load the segment bases. A guest that does
+// not use GS has its slot there, by which rewritten calls find it.
 func (c *Context) bases(r *arch.Regs) []op {
 	if c.based && c.fsBase == r.FSBase && c.gsBase == r.GSBase {
 		return nil
 	}
 	const setGS, setFS = 0x1001, 0x1002
 	c.based, c.fsBase, c.gsBase = true, r.FSBase, r.GSBase
+	gs := r.GSBase
+	if gs == 0 {
+		gs = c.base
+	}
 	return []op{
 		{unix.SYS_ARCH_PRCTL, setFS, r.FSBase},
-		{unix.SYS_ARCH_PRCTL, setGS, r.GSBase},
+		{unix.SYS_ARCH_PRCTL, setGS, gs},
 	}
 }
 
-// store puts r where the thread will load it from.
-func (c *Context) store(r *arch.Regs) {
-	if c.uc == 0 || c.setFP {
-		c.buildFrame()
+// store puts r where the thread will load it from, and returns the command
+// that makes it do so.
+func (c *Context) store(r *arch.Regs) (cmd uint32, ok bool) {
+	if c.state == fresh || c.state == framed && c.setFP {
+		if !c.unblock() {
+			return 0, false
+		}
 	}
-	g := c.slot[c.uc+ucGregs:][:8*gregCount]
-	put := func(i int, v uint64) { binary.NativeEndian.PutUint64(g[8*i:], v) }
-	put(gR8, r.R8)
-	put(gR9, r.R9)
-	put(gR10, r.R10)
-	put(gR11, r.R11)
-	put(gR12, r.R12)
-	put(gR13, r.R13)
-	put(gR14, r.R14)
-	put(gR15, r.R15)
-	put(gRDI, r.RDI)
-	put(gRSI, r.RSI)
-	put(gRBP, r.RBP)
-	put(gRBX, r.RBX)
-	put(gRDX, r.RDX)
-	put(gRAX, r.RAX)
-	put(gRCX, r.RCX)
-	put(gRSP, r.RSP)
-	put(gRIP, r.RIP)
-	put(gEFL, r.EFLAGS)
-	put(gCSGSFS, arch.UserCS|arch.UserSS<<48)
-	c.slot.u64(sResume).Store(c.base + uint64(c.uc))
+	if c.state == framed {
+		storeGregs(c.slot[c.uc+ucGregs:], r)
+		c.slot.u64(sResume).Store(c.base + uint64(c.uc))
+		return cmdResume, true
+	}
+	if !c.setFP && c.returns(r) {
+		c.slot.u64(sResume).Store(r.RAX)
+		return cmdReturn, true
+	}
+	c.last = *r
+	storeGregs(c.slot[sGregs:], r)
+	for i, v := range [...]uint64{r.RIP, arch.UserCS, r.EFLAGS, r.RSP, arch.UserSS} {
+		c.slot.u64(sIret + 8*i).Store(v)
+	}
+	if !c.setFP {
+		return cmdRegs, true
+	}
+	fp := c.newFP
+	if fp == nil {
+		fp = c.p.x.initial()
+	}
+	copy(c.slot[sXS:], fp)
+	c.newFP, c.setFP = nil, false
+	return cmdRegsFP, true
 }
 
-// buildFrame makes a signal frame below the signal stack, for a thread that
-// has none or whose FP state was replaced.
-func (c *Context) buildFrame() {
-	const fpOff = frameOff + 0x400
-	c.uc = frameOff + 8
-	u := c.slot[c.uc:][:ucSize]
+// returns reports whether r is what the slot holds, but for the result of a
+// call, and as after a syscall instruction.
+func (c *Context) returns(r *arch.Regs) bool {
+	const tf = 1 << 8
+	if r.RCX != r.RIP || r.R11 != r.EFLAGS || r.EFLAGS&tf != 0 {
+		return false
+	}
+	now := *r
+	now.RAX, now.OrigRAX = c.last.RAX, c.last.OrigRAX
+	return now == c.last
+}
+
+// unblock makes a thread that may have signals blocked return from a signal
+// frame of ours, without extended state, to hand over from there.
+func (c *Context) unblock() bool {
+	u := c.slot[frameOff+8:][:ucSize]
 	clear(u)
 	le := binary.NativeEndian
 	le.PutUint64(u[ucFlags:], ucFlagsValue)
 	le.PutUint64(u[ucStack:], c.base+stackOff)
 	le.PutUint64(u[ucStack+16:], slotSize-stackOff)
-	if c.newFP != nil {
-		f := c.slot[fpOff:][:len(c.newFP)+4]
-		copy(f, c.newFP)
-		c.p.x.seal(f)
-		le.PutUint32(f[len(c.newFP):], fpMagic2)
-		le.PutUint64(u[ucFP:], c.base+fpOff)
+	storeGregs(u[ucGregs:], &arch.Regs{RIP: c.p.entries.post, RBX: c.base, RSP: c.base + stackOff})
+	c.slot.u64(sResume).Store(c.base + frameOff + 8)
+	c.slot.u32(sState).Store(1)
+	if !c.hand(cmdResume, nil) {
+		return false
 	}
-	c.newFP, c.setFP = nil, false
+	c.state = inSlot
+	return true
 }
 
 // load reads what the thread posted. ok is false for a kick.
 func (c *Context) load(r *arch.Regs) (ev platform.Event, ok bool) {
+	switch c.slot.u32(sTurn).Load() {
+	case turnFast:
+		c.state = inSlot
+		loadGregs(r, c.slot[sGregs:])
+		c.called(r, uint32(r.RAX))
+		c.last = *r
+		return platform.Event{Kind: platform.Syscall}, true
+	case turnKicked:
+		c.state = inSlot
+		c.loadSlot(r)
+		c.last = *r
+		return ev, false
+	case turnSentry:
+		return c.loadFrame(r)
+	}
+	c.as.kill()
+	return platform.Event{Kind: platform.Dead}, true
+}
+
+// loadSlot reads the registers that the thread was about to load from the slot.
+func (c *Context) loadSlot(r *arch.Regs) {
+	loadGregs(r, c.slot[sGregs:])
+	if c.slot.u32(sCmd).Load() == cmdReturn {
+		r.RCX, r.R11 = r.RIP, r.EFLAGS
+	}
+}
+
+// called makes r what it is after a syscall instruction, call number no.
+func (c *Context) called(r *arch.Regs, no uint32) {
+	r.RCX, r.R11 = r.RIP, r.EFLAGS
+	r.OrigRAX = uint64(no)
+	r.SetReturn(^uint64(linux.ENOSYS) + 1)
+}
+
+func (c *Context) loadFrame(r *arch.Regs) (ev platform.Event, ok bool) {
 	uc, ok1 := c.onStack(c.slot.u64(sUC).Load(), ucSize)
 	info, ok2 := c.onStack(c.slot.u64(sInfo).Load(), 128)
 	if !ok1 || !ok2 {
@@ -260,20 +326,30 @@ func (c *Context) load(r *arch.Regs) (ev platform.Event, ok bool) {
 		c.as.kill()
 		return platform.Event{Kind: platform.Dead}, true
 	}
-	c.uc = uc
-	var g [8 * gregCount]byte
-	copy(g[:], c.slot[uc+ucGregs:])
-	get := func(i int) uint64 { return binary.NativeEndian.Uint64(g[8*i:]) }
-	r.R8, r.R9, r.R10, r.R11 = get(gR8), get(gR9), get(gR10), get(gR11)
-	r.R12, r.R13, r.R14, r.R15 = get(gR12), get(gR13), get(gR14), get(gR15)
-	r.RDI, r.RSI, r.RBP, r.RBX = get(gRDI), get(gRSI), get(gRBP), get(gRBX)
-	r.RDX, r.RAX, r.RCX, r.RSP = get(gRDX), get(gRAX), get(gRCX), get(gRSP)
-	r.RIP, r.EFLAGS = get(gRIP), get(gEFL)
-	r.CS, r.SS = arch.UserCS, arch.UserSS
-	r.OrigRAX = arch.NoCall
-
+	c.state, c.uc = framed, uc
+	was := *r
+	errcode, trapNo := loadGregs(r, c.slot[uc+ucGregs:])
 	signo := c.slot.u32(info).Load()
 	code := int32(c.slot.u32(info + 8).Load())
+	if inText(r.RIP) && (unix.Signal(signo) == kickSignal || unix.Signal(signo) == unix.SIGSEGV) {
+		switch e := &c.p.entries; {
+		case e.enter <= r.RIP && r.RIP < e.entered:
+			// On its way in: the call is made, now by this frame. A fault
+			// there is that of a guest that changed GS unseen.
+			c.based = false
+			r.RIP = r.RCX
+			c.called(r, uint32(r.RAX))
+			return platform.Event{Kind: platform.Syscall}, true
+		case unix.Signal(signo) != kickSignal:
+		case e.leaving <= r.RIP && r.RIP < e.left:
+			// On its way out.
+			c.loadSlot(r)
+			return ev, false
+		default:
+			*r = was
+			return ev, false
+		}
+	}
 	switch unix.Signal(signo) {
 	case kickSignal:
 		return ev, false
@@ -282,14 +358,13 @@ func (c *Context) load(r *arch.Regs) (ev platform.Event, ok bool) {
 			// int $0x80 and the like: as a kernel without that entry.
 			return platform.Event{Kind: platform.Fault, Signal: uint8(unix.SIGSEGV), Code: linux.SI_KERNEL, TrapNo: 13}, true
 		}
-		r.OrigRAX = uint64(c.slot.u32(info + 24).Load())
-		r.SetReturn(^uint64(linux.ENOSYS) + 1)
+		c.called(r, c.slot.u32(info+24).Load())
 		return platform.Event{Kind: platform.Syscall}, true
 	case unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGTRAP:
 		ev = platform.Event{
 			Kind: platform.Fault, Signal: uint8(signo), Code: code,
 			Addr: addr(c.slot.u64(info + 16).Load()),
-			Err:  uint32(get(gERR)), TrapNo: uint32(get(gTRAPNO)),
+			Err:  uint32(errcode), TrapNo: uint32(trapNo),
 		}
 		return ev, true
 	}
@@ -310,16 +385,23 @@ func (c *Context) onStack(a uint64, size int) (int, bool) {
 // FP implements platform.Context.
 func (c *Context) FP() arch.FPState {
 	x := &c.p.x
-	if c.setFP && c.newFP != nil {
+	switch {
+	case c.setFP && c.newFP != nil:
 		return append(arch.FPState(nil), c.newFP...)
+	case c.setFP || c.state == fresh:
+		return x.initial()
 	}
-	s := x.initial()
-	if c.uc == 0 || c.setFP {
-		return s
-	}
-	at := binary.NativeEndian.Uint64(c.slot[c.uc+ucFP:]) - c.base
-	if at < frameOff || at > uint64(slotSize-x.size) {
-		return s
+	s := make(arch.FPState, x.size)
+	at := uint64(sXS)
+	if c.state == framed {
+		at = binary.NativeEndian.Uint64(c.slot[c.uc+ucFP:]) - c.base
+		if at < frameOff || at > uint64(slotSize-x.size) {
+			return x.initial()
+		}
+	} else {
+		c.mu.Lock()
+		c.hand(cmdSpill, nil)
+		c.mu.Unlock()
 	}
 	copy(s, c.slot[at:])
 	x.seal(s)
@@ -338,9 +420,18 @@ func (c *Context) SetFP(s arch.FPState) error {
 	return nil
 }
 
-// SetCached implements platform.Context. The stub answers no call by itself
-// yet.
-func (c *Context) SetCached(*platform.Cached) {}
+// SetCached implements platform.Context.
+func (c *Context) SetCached(v *platform.Cached) {
+	on := c.slot.u32(sCached)
+	on.Store(0)
+	if v.Watched {
+		return
+	}
+	for i, w := range [...]uint32{uint32(v.PID), uint32(v.TID), uint32(v.PPID), v.UID, v.EUID, v.GID, v.EGID} {
+		c.slot.u32(sLocal + 4*i).Store(w)
+	}
+	on.Store(1)
+}
 
 // runPending runs what the address space has pending. c.mu is held.
 func (c *Context) runPending() { c.hand(cmdPost, nil) }

@@ -32,8 +32,18 @@ const (
 	sInfo    = 0x30
 	sResume  = 0x38
 	sSS      = 0x40
+	sState   = 0x58
+	sKicked  = 0x5c
+	sXLo     = 0x60
+	sXHi     = 0x64
+	sSelf    = 0x68
+	sCached  = 0xc0
+	sLocal   = 0xc4
 	sMsg     = 0x100
 	sOps     = 0x200
+	sGregs   = 0xb00
+	sIret    = 0xbc0
+	sXS      = 0x2000
 
 	aDoneSeq = 0x80
 	aWaiters = 0x84
@@ -44,17 +54,23 @@ const (
 	bellIDs   = 1 << 16
 )
 
-// Whose turn it is (sTurn).
+// Whose turn it is (sTurn). What is the Sentry's says where the state is.
 const (
-	turnSentry = 0
+	turnSentry = 0 // in a signal frame
 	turnStub   = 1
+	turnFast   = 2 // of a rewritten call, in the slot
+	turnKicked = 3 // in the slot, of a thread that was kicked on its way out
 )
 
 // What a stub thread does after its operations (sCmd).
 const (
-	cmdResume = 0
+	cmdResume = 0 // return from the signal frame
 	cmdPost   = 1
 	cmdExit   = 2
+	cmdSpill  = 3 // store the extended state
+	cmdReturn = 4 // return from a rewritten call; the result is in sResume
+	cmdRegs   = 5 // load all registers
+	cmdRegsFP = 6 // and the extended state
 )
 
 // opMax is the number of operations that an answer carries.

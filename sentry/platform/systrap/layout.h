@@ -31,10 +31,51 @@
 #define S_INFO      0x30
 #define S_RESUME    0x38
 #define S_SS        0x40
+#define S_STATE     0x58
+#define S_KICKED    0x5c
+#define S_XLO       0x60
+#define S_XHI       0x64
+#define S_SELF      0x68
+#define S_CACHED    0xc0
+#define S_LOCAL     0xc4
 #define S_MSG       0x100
 #define S_MSGCTLLEN 0x128
 #define S_CMSGFD    0x170
 #define S_OPS       0x200
+
+// The registers of a rewritten call, in the order of a signal frame's.
+#define S_GR8       0xb00
+#define S_GR9       0xb08
+#define S_GR10      0xb10
+#define S_GR11      0xb18
+#define S_GR12      0xb20
+#define S_GR13      0xb28
+#define S_GR14      0xb30
+#define S_GR15      0xb38
+#define S_GDI       0xb40
+#define S_GSI       0xb48
+#define S_GBP       0xb50
+#define S_GBX       0xb58
+#define S_GDX       0xb60
+#define S_GAX       0xb68
+#define S_GCX       0xb70
+#define S_GSP       0xb78
+#define S_GIP       0xb80
+#define S_GEFL      0xb88
+#define S_IRET      0xbc0
+#define S_XS        0x2000
+
+// What the Sentry has a thread do (S_CMD).
+#define CMD_RESUME  0
+#define CMD_POST    1
+#define CMD_EXIT    2
+#define CMD_SPILL   3
+#define CMD_RETURN  4
+#define CMD_REGS    5
+#define CMD_REGSFP  6
+
+#define KICK        10 // SIGUSR1
+#define UC_RIP      168
 
 // In slot 0, for the whole address space.
 #define A_DONESEQ   0x80

@@ -45,7 +45,7 @@ func (p *Platform) makeStub() (s *stubProc, err error) {
 	if s.first, err = mapSlots(s.ctl, 0); err != nil {
 		return s, err
 	}
-	initSlot(s.first[:slotSize], 0)
+	p.initSlot(s.first[:slotSize], 0)
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return s, err
@@ -88,7 +88,7 @@ func mapSlots(ctl, n int) (page, error) {
 }
 
 // initSlot prepares slot i before its thread exists.
-func initSlot(s page, i int) {
+func (p *Platform) initSlot(s page, i int) {
 	base := uint64(ctlBase + i*slotSize)
 	s.u64(sSS).Store(base + stackOff) // stack_t
 	s.u64(sSS + 8).Store(0)
@@ -96,6 +96,12 @@ func initSlot(s page, i int) {
 	s.u32(sSpin).Store(stubSpins)
 	s.u32(sParked).Store(0)
 	s.u32(sTID).Store(0)
+	s.u32(sState).Store(1)
+	s.u32(sKicked).Store(0)
+	s.u32(sXLo).Store(uint32(p.x.features))
+	s.u32(sXHi).Store(uint32(p.x.features >> 32))
+	s.u64(sSelf).Store(base)
+	s.u32(sCached).Store(0)
 	// struct msghdr, its iovec and its control buffer, for receiving
 	// descriptors one at a time.
 	m := base + sMsg

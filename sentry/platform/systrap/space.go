@@ -209,7 +209,7 @@ func (as *Space) NewContext() (platform.Context, error) {
 	}
 	as.contexts[i] = c
 	if !first {
-		initSlot(c.slot, i)
+		as.p.initSlot(c.slot, i)
 		as.pending = append(as.pending, op{unix.SYS_CLONE, threadFlags, c.base + slotSize, c.base + sTID, 0, 0, 0, opClone})
 	}
 	as.mu.Unlock()

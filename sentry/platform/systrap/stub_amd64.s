@@ -10,10 +10,17 @@
 #define SYS_rt_sigreturn 15
 #define SYS_dup2 33
 #define SYS_recvmsg 47
+#define SYS_getpid 39
 #define SYS_clone 56
 #define SYS_exit 60
+#define SYS_getuid 102
+#define SYS_getgid 104
+#define SYS_geteuid 107
+#define SYS_getegid 108
+#define SYS_getppid 110
 #define SYS_sigaltstack 131
 #define SYS_prctl 157
+#define SYS_gettid 186
 #define SYS_futex 202
 #define SYS_exit_group 231
 #define SYS_seccomp 317
@@ -28,16 +35,109 @@
 TEXT ·stub(SB), NOSPLIT|NOFRAME, $0
 	JMP	template
 	PCALIGN	$16
+	JMP	handler
+	PCALIGN	$16
+	JMP	enter
+	PCALIGN	$16
+	JMP	entered
+	PCALIGN	$16
+	JMP	leaving
+	PCALIGN	$16
+	JMP	left
+	PCALIGN	$16
+	JMP	post
+	PCALIGN	$16
 
-	// Offset 16: the handler of every signal, on the slot's alternate stack
-	// with all signals blocked. SI is the siginfo, DX the ucontext.
+	// The handler of every signal, on the slot's alternate stack with all
+	// signals blocked. SI is the siginfo, DX the ucontext. A kick that finds
+	// the thread between enter and leaving is noted and looked at there.
+handler:
 	MOVQ	SP, BX
 	ANDQ	$SLOT_MASK, BX
+	CMPL	0(SI), $KICK
+	JNE	frame
+	MOVQ	UC_RIP(DX), AX
+	SHRQ	$20, AX
+	CMPQ	AX, $(TEXT_BASE>>20)
+	JNE	frame
+	CMPL	S_STATE(BX), $0
+	JEQ	frame
+	MOVL	$1, S_KICKED(BX)
+	MOVQ	DX, SP
+	MOVL	$SYS_rt_sigreturn, AX
+	SYSCALL
+	UNDEF
+frame:
 	MOVQ	DX, S_UC(BX)
 	MOVQ	SI, S_INFO(BX)
+	MOVL	$0, S_STATE(BX)
+	JMP	post
 
+	// A rewritten call: CX is where it returns to, R11 free, as after a
+	// syscall instruction; the flags are the guest's until they are pushed.
+	// The extended state stays in the processor.
+enter:
+	MOVQ	S_SELF(GS), R11
+	MOVL	$1, S_STATE(R11)
+entered:
+	MOVQ	SP, S_GSP(R11)
+	LEAQ	(S_GEFL+8)(R11), SP
+	PUSHFQ
+	MOVQ	BX, S_GBX(R11)
+	MOVQ	R11, BX
+	MOVQ	CX, S_GIP(BX)
+	MOVQ	AX, S_GAX(BX)
+	MOVQ	DI, S_GDI(BX)
+	MOVQ	SI, S_GSI(BX)
+	MOVQ	DX, S_GDX(BX)
+	MOVQ	R8, S_GR8(BX)
+	MOVQ	R9, S_GR9(BX)
+	MOVQ	R10, S_GR10(BX)
+	MOVQ	R12, S_GR12(BX)
+	MOVQ	R13, S_GR13(BX)
+	MOVQ	R14, S_GR14(BX)
+	MOVQ	R15, S_GR15(BX)
+	MOVQ	BP, S_GBP(BX)
+
+	// What the Sentry left to be answered here.
+	CMPL	AX, $SYS_getpid
+	JLT	post
+	CMPL	S_CACHED(BX), $0
+	JEQ	post
+	CMPL	AX, $SYS_gettid
+	JHI	post
+	LEAQ	S_LOCAL(BX), CX
+	CMPL	AX, $SYS_getpid
+	JEQ	local
+	ADDQ	$4, CX
+	CMPL	AX, $SYS_gettid
+	JEQ	local
+	ADDQ	$4, CX
+	CMPL	AX, $SYS_getppid
+	JEQ	local
+	ADDQ	$4, CX
+	CMPL	AX, $SYS_getuid
+	JEQ	local
+	ADDQ	$4, CX
+	CMPL	AX, $SYS_geteuid
+	JEQ	local
+	ADDQ	$4, CX
+	CMPL	AX, $SYS_getgid
+	JEQ	local
+	ADDQ	$4, CX
+	CMPL	AX, $SYS_getegid
+	JNE	post
+local:
+	MOVL	(CX), AX
+	MOVQ	AX, S_GAX(BX)
+	MOVL	$CMD_RETURN, S_CMD(BX)
+	JMP	leaving
+
+	// Hand over: 0, the state is in a signal frame, or 2, it is in the slot.
 post:
-	XORL	AX, AX
+	MOVL	S_STATE(BX), AX
+	SHLL	$1, AX
+give:
 	XCHGL	AX, S_TURN(BX) // the Sentry's turn; a full barrier
 	CMPL	S_PARKED(BX), $0
 	JEQ	spin
@@ -191,13 +291,76 @@ after:
 
 resume:
 	MOVL	S_CMD(BX), AX
-	CMPL	AX, $1
+	CMPL	AX, $CMD_RETURN
+	JEQ	return
+	CMPL	AX, $CMD_REGS
+	JEQ	leaving
+	CMPL	AX, $CMD_POST
 	JEQ	post
-	CMPL	AX, $2
+	CMPL	AX, $CMD_EXIT
 	JEQ	exit
+	CMPL	AX, $CMD_SPILL
+	JEQ	spill
+	CMPL	AX, $CMD_REGSFP
+	JEQ	reload
 	MOVQ	S_RESUME(BX), SP
 	MOVL	$SYS_rt_sigreturn, AX
 	SYSCALL
+	UNDEF
+spill:
+	MOVL	S_XLO(BX), AX
+	MOVL	S_XHI(BX), DX
+	XSAVE64	S_XS(BX)
+	JMP	post
+reload:
+	MOVL	S_XLO(BX), AX
+	MOVL	S_XHI(BX), DX
+	XRSTOR64	S_XS(BX)
+	JMP	leaving
+return:
+	MOVQ	S_RESUME(BX), AX
+	MOVQ	AX, S_GAX(BX)
+
+	// From here on a kick interrupts the guest: its registers are those in
+	// the slot, whatever has been loaded.
+leaving:
+	MOVL	$0, S_STATE(BX)
+	CMPL	S_KICKED(BX), $0
+	JNE	kicked
+	MOVQ	S_GAX(BX), AX
+	MOVQ	S_GDI(BX), DI
+	MOVQ	S_GSI(BX), SI
+	MOVQ	S_GDX(BX), DX
+	MOVQ	S_GR8(BX), R8
+	MOVQ	S_GR9(BX), R9
+	MOVQ	S_GR10(BX), R10
+	MOVQ	S_GR12(BX), R12
+	MOVQ	S_GR13(BX), R13
+	MOVQ	S_GR14(BX), R14
+	MOVQ	S_GR15(BX), R15
+	MOVQ	S_GBP(BX), BP
+	CMPL	S_CMD(BX), $CMD_RETURN
+	JNE	all
+	LEAQ	S_GEFL(BX), SP
+	POPFQ
+	MOVQ	S_GIP(BX), CX
+	MOVQ	S_GEFL(BX), R11
+	MOVQ	S_GSP(BX), SP
+	MOVQ	S_GBX(BX), BX
+	JMP	CX
+all:
+	MOVQ	S_GCX(BX), CX
+	MOVQ	S_GR11(BX), R11
+	LEAQ	S_IRET(BX), SP
+	MOVQ	S_GBX(BX), BX
+	IRETQ
+kicked:
+	MOVL	$0, S_KICKED(BX)
+	MOVL	$1, S_STATE(BX)
+left:
+	MOVL	$3, AX
+	JMP	give
+
 exit:
 	XORL	AX, AX
 	XCHGL	AX, S_TURN(BX) // the slot may be used again

@@ -27,6 +27,7 @@ import (
 // A Platform is the template process and what all stubs share.
 type Platform struct {
 	x        xstate
+	entries  entries
 	sock     int // to the template
 	bell     page
 	ready    chan *stubProc
@@ -56,7 +57,7 @@ func New() (*Platform, error) {
 // executes a program, by way of procFD, the root of a procfs of this process's
 // pid namespace, which is the working directory meanwhile.
 func NewIn(procFD int) (*Platform, error) {
-	p := &Platform{x: hostXstate(), ready: make(chan *stubProc, 1), spaces: map[*Space]struct{}{}}
+	p := &Platform{x: hostXstate(), entries: stubEntries(stubText()), ready: make(chan *stubProc, 1), spaces: map[*Space]struct{}{}}
 	bell, err := memfd("doorbell", bellSize)
 	if err != nil {
 		return nil, fmt.Errorf("doorbell: %w", err)

@@ -1,6 +1,8 @@
 package systrap
 
 import (
+	"encoding/binary"
+	"math/rand/v2"
 	"os"
 	"regexp"
 	"strconv"
@@ -92,6 +94,123 @@ func TestSyscall(t *testing.T) {
 			t.Fatalf("RAX is %d", int64(r.RAX))
 		}
 		r.SetReturn(39)
+	}
+}
+
+// fastCall is what a rewritten call jumps to, then a jump back to it.
+func fastCall(p *Platform) []byte {
+	text := []byte{0x48, 0x8d, 0x0d, 13, 0, 0, 0, 0x49, 0xbb} // lea 13(%rip), %rcx; movabs $enter, %r11
+	text = binary.LittleEndian.AppendUint64(text, p.entries.enter)
+	return append(text, 0x41, 0xff, 0xe3, 0xeb, 0xea) // jmp *%r11; jmp back
+}
+
+// TestFastCall keeps registers and extended state over calls that no signal
+// makes, and mixes them with changes of either.
+func TestFastCall(t *testing.T) {
+	_, c, r := newGuest(t, fastCall(testPlatform(t)))
+	want := arch.Regs{
+		RIP: codeAt, RBX: 1, RBP: 2, RSP: codeAt + 0x8000, RSI: 3, RDI: 4, RDX: 5, R8: 6, R9: 7, R10: 8,
+		R12: 9, R13: 10, R14: 11, R15: 12, RAX: 39, EFLAGS: 0x8d5,
+	}
+	*r = want
+	for i := range 1000 {
+		no := uint64(i)
+		if i > 100 {
+			no |= 0x100000000 // the upper half of RAX does not count
+		}
+		if i%7 == 3 {
+			r.R12 += 3
+			want.R12 = r.R12
+		}
+		if i%5 == 2 {
+			s := c.FP()
+			s[160] = byte(i)
+			s[512] |= 2 // XSTATE_BV: SSE is in use
+			if err := c.SetFP(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.RAX = no
+		if ev := c.Switch(r); ev.Kind != platform.Syscall {
+			t.Fatalf("turn %d: %+v at %#x", i, ev, r.RIP)
+		}
+		w := want
+		w.RIP, w.RAX, w.OrigRAX = codeAt+20, ^uint64(linux.ENOSYS)+1, uint64(i)
+		w.RCX, w.R11, w.CS, w.SS = w.RIP, r.EFLAGS, arch.UserCS, arch.UserSS
+		w.EFLAGS |= 0x202
+		got := *r
+		got.EFLAGS |= 2
+		w.R11 = got.R11
+		if got != w {
+			t.Fatalf("turn %d:\n%+v, want\n%+v", i, got, w)
+		}
+		if i%5 == 2 && c.FP()[160] != byte(i) {
+			t.Fatalf("turn %d: xmm0 is lost", i)
+		}
+	}
+}
+
+// TestLocalCall: what SetCached publishes is answered without the Sentry.
+func TestLocalCall(t *testing.T) {
+	text := fastCall(testPlatform(t))
+	// Behind the call: mov %eax, %ebx; mov $9, %eax; syscall.
+	text = append(text[:20], 0x89, 0xc3, 0xb8, 9, 0, 0, 0, 0x0f, 0x05)
+	_, c, r := newGuest(t, text)
+	v := platform.Cached{PID: 11, TID: 12, PPID: 13, UID: 14, EUID: 15, GID: 16, EGID: 17}
+	c.SetCached(&v)
+	for no, want := range map[uint64]uint64{39: 11, 186: 12, 110: 13, 102: 14, 107: 15, 104: 16, 108: 17} {
+		r.RIP, r.RAX = codeAt, no
+		if ev := c.Switch(r); ev.Kind != platform.Syscall || r.OrigRAX != 9 || r.RBX != want {
+			t.Errorf("call %d: %+v %d, got %d, want %d", no, ev, r.OrigRAX, r.RBX, want)
+		}
+	}
+	v.Watched = true
+	c.SetCached(&v)
+	r.RIP, r.RAX = codeAt, 39
+	if ev := c.Switch(r); ev.Kind != platform.Syscall || r.OrigRAX != 39 {
+		t.Errorf("a watched thread's call: %+v, %d", ev, r.OrigRAX)
+	}
+}
+
+// TestFastInterrupt kicks a thread that only makes calls, most of them
+// answered in the stub: no call is lost, repeated or left half done.
+func TestFastInterrupt(t *testing.T) {
+	text := fastCall(testPlatform(t))
+	// count: inc %r14; mov $39, %eax; call; jmp count
+	text = append([]byte{0x49, 0xff, 0xc6, 0xb8, 39, 0, 0, 0}, text[:20]...)
+	text = append(text, 0x85, 0xc0, 0x74, 0xe0, 0x49, 0xff, 0xc7, 0xeb, 0xdb) // test %eax,%eax; jz count; inc %r15; jmp count
+	_, c, r := newGuest(t, text)
+	c.SetCached(&platform.Cached{PID: 7})
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				c.Interrupt()
+				pause(uint32(rand.IntN(400)))
+			}
+		}
+	}()
+	defer func() { close(stop); <-done }()
+	for i := range 3000 {
+		if i%500 == 0 {
+			c.SetCached(&platform.Cached{PID: 7, Watched: i%1000 == 0})
+		}
+		ev := c.Switch(r)
+		if ev.Kind == platform.Syscall {
+			if r.OrigRAX != 39 || r.R14 != r.R15+1 {
+				t.Fatalf("turn %d: call %d after %d calls, %d answers", i, r.OrigRAX, r.R14, r.R15)
+			}
+			r.SetReturn(7)
+			continue
+		}
+		if ev.Kind != platform.Interrupted || r.R14-r.R15 > 1 || r.RSP != codeAt+0x10000 {
+			t.Fatalf("turn %d: %+v at %#x, stack %#x, %d calls, %d answers", i, ev, r.RIP, r.RSP, r.R14, r.R15)
+		}
 	}
 }
 
@@ -246,6 +365,14 @@ func TestLayout(t *testing.T) {
 func BenchmarkSyscall(b *testing.B) {
 	t := &testing.T{}
 	_, c, r := newGuest(t, []byte{0x0f, 0x05, 0xeb, 0xfc})
+	for b.Loop() {
+		c.Switch(r)
+	}
+}
+
+func BenchmarkFastCall(b *testing.B) {
+	t := &testing.T{}
+	_, c, r := newGuest(t, fastCall(testPlatform(t)))
 	for b.Loop() {
 		c.Switch(r)
 	}
