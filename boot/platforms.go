@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"glovebox/host"
 	"glovebox/sentry/platform"
 	"glovebox/sentry/platform/systrap"
 )
@@ -21,7 +22,7 @@ const DefaultPlatform = "systrap"
 
 // platforms is every way to run guest code, by name.
 var platforms = map[string]func(procFD int) (guestPlatform, error){
-	"systrap": func(procFD int) (guestPlatform, error) { return systrap.NewIn(procFD) },
+	"systrap": func(procFD int) (guestPlatform, error) { return systrap.NewIn(procFD, host.ReopenMemory) },
 }
 
 // Platforms returns the names of all platforms.

@@ -7,6 +7,7 @@ import (
 	"glovebox/abi/linux"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/mm"
+	"glovebox/sentry/platform"
 )
 
 const (
@@ -77,7 +78,7 @@ func (im *image) mapAnywhere(m Memory, f mm.FileRef) (guest.Addr, error) {
 		return 0, im.mapAt(m, f, 0)
 	}
 	size := im.hi - im.lo
-	slack := im.align - guest.PageSize
+	slack := im.align - guest.PageSize + platform.TextRoom
 	at, err := m.Mmap(mm.MapOpts{Length: size + slack, Flags: linux.MAP_PRIVATE | linux.MAP_ANONYMOUS})
 	if err != nil {
 		return 0, err
@@ -85,6 +86,7 @@ func (im *image) mapAnywhere(m Memory, f mm.FileRef) (guest.Addr, error) {
 	if err := m.Munmap(at, size+slack); err != nil {
 		return 0, err
 	}
+	// What lies below is left to the platform.
 	at = (at + guest.Addr(slack)) &^ guest.Addr(im.align-1)
 	bias := at - guest.Addr(im.lo)
 	return bias, im.mapAt(m, f, bias)

@@ -47,6 +47,9 @@ func (mm *MM) forkTo(child *MM) error {
 				return err
 			}
 		}
+		if c.back != nil && c.private() && c.prot&platform.Exec != 0 {
+			child.inheritRoom(mm, &c)
+		}
 		child.hold(&c)
 		child.vmas = append(child.vmas, &c)
 		child.size += c.Len()

@@ -84,6 +84,11 @@ func (mm *MM) Mmap(o MapOpts) (guest.Addr, error) {
 	if err != nil {
 		return 0, err
 	}
+	if o.wantsRoom() && o.Addr == 0 && o.Flags&(linux.MAP_FIXED|linux.MAP_FIXED_NOREPLACE|linux.MAP_32BIT) == 0 {
+		if w, err := mm.place(0, uint64(size)+platform.TextRoom, o.Flags); err == nil {
+			r = guest.Range{Start: w.Start + platform.TextRoom, End: w.End}
+		}
+	}
 	if err := mm.admit(uint64(size), o.Prot, o.Flags); err != nil {
 		return 0, err
 	}
@@ -176,8 +181,8 @@ func (mm *MM) place(a guest.Addr, size uint64, flags uint32) (guest.Range, error
 	return mm.gapBelow(lim.End, minAddr, size)
 }
 
-// gapBelow returns the highest free range of size bytes in [low, high).
-func (mm *MM) gapBelow(high, low guest.Addr, size uint64) (guest.Range, error) {
+// holeBelow returns the highest range of size bytes without mappings in [low, high).
+func (mm *MM) holeBelow(high, low guest.Addr, size uint64) (guest.Range, error) {
 	end := high
 	for i := mm.find(high - 1); ; i-- {
 		if i < len(mm.vmas) && mm.vmas[i].Start < end {
@@ -312,6 +317,9 @@ func (mm *MM) fillFile(v *vma, src *source, populate platform.MapFlags) error {
 		return mm.copyFile(v, src)
 	}
 	v.back, v.off, v.cow = src.back, v.fileOff, true
+	if v.prot&platform.Exec != 0 {
+		mm.makeRoom(v)
+	}
 	return mm.add(v, populate)
 }
 

@@ -38,6 +38,7 @@ type MM struct {
 	locked    uint64        // guarded by mu; bytes mlocked
 	lockAll   bool          // guarded by mu; mlockall(MCL_FUTURE)
 	closing   []FileRef     // guarded by mu; to be dropped when it is unlocked
+	rooms     []room        // guarded by mu; disjoint from vmas
 
 	brkStart, brk guest.Addr // guarded by mu
 	base          guest.Addr // guarded by mu; mappings go below

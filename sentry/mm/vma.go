@@ -181,6 +181,7 @@ func (mm *MM) isolate(r guest.Range) (from, to int) {
 
 // insert adds v, whose range is free and whose references become mm's.
 func (mm *MM) insert(v *vma) {
+	mm.takeRooms(v.Range)
 	i := mm.find(v.Start)
 	mm.vmas = slices.Insert(mm.vmas, i, v)
 	mm.size += v.Len()

@@ -134,3 +134,17 @@ type Event struct {
 	Err    uint32
 	TrapNo uint32
 }
+
+// TextRoom is the size of a Room in bytes.
+const TextRoom = 64 << 10
+
+// A Rewriter is an AddressSpace that can make the system calls of a program
+// cheaper by changing its text, which the guest does not see. It needs room
+// for code of its own near that text: addresses that are part of no mapping.
+type Rewriter interface {
+	// Room gives it TextRoom bytes at area, for text of f that is mapped next,
+	// as if offset 0 of f were at base.
+	Room(f HostFile, base, area guest.Addr)
+	// TakeRoom takes them back: the guest maps something there.
+	TakeRoom(area guest.Addr)
+}

@@ -36,7 +36,9 @@ type Context struct {
 	// Task goroutine only.
 	state  contextState
 	uc     int       // offset of the signal frame's ucontext; of framed
-	last   arch.Regs // what the slot holds; of inSlot
+	last   arch.Regs // what the slot holds, in the guest's view; of inSlot
+	at     place     // RIP of last
+	places [16]place // where calls were made lately
 	newFP  arch.FPState
 	setFP  bool
 	based  bool // fsBase and gsBase are in force
@@ -210,6 +212,8 @@ func (c *Context) bases(r *arch.Regs) []op {
 	gs := r.GSBase
 	if gs == 0 {
 		gs = c.base
+	} else {
+		c.as.stopRewriting()
 	}
 	return []op{
 		{unix.SYS_ARCH_PRCTL, setFS, r.FSBase},
@@ -226,7 +230,9 @@ func (c *Context) store(r *arch.Regs) (cmd uint32, ok bool) {
 		}
 	}
 	if c.state == framed {
-		storeGregs(c.slot[c.uc+ucGregs:], r)
+		now := *r
+		now.RIP = c.as.current(r.RIP)
+		storeGregs(c.slot[c.uc+ucGregs:], &now)
 		c.slot.u64(sResume).Store(c.base + uint64(c.uc))
 		return cmdResume, true
 	}
@@ -234,9 +240,11 @@ func (c *Context) store(r *arch.Regs) (cmd uint32, ok bool) {
 		c.slot.u64(sResume).Store(r.RAX)
 		return cmdReturn, true
 	}
-	c.last = *r
-	storeGregs(c.slot[sGregs:], r)
-	for i, v := range [...]uint64{r.RIP, arch.UserCS, r.EFLAGS, r.RSP, arch.UserSS} {
+	now := *r
+	now.RIP = c.as.current(r.RIP)
+	c.last, c.at = *r, place{now.RIP, r.RIP, c.as.textGen.Load()}
+	storeGregs(c.slot[sGregs:], &now)
+	for i, v := range [...]uint64{now.RIP, arch.UserCS, r.EFLAGS, r.RSP, arch.UserSS} {
 		c.slot.u64(sIret + 8*i).Store(v)
 	}
 	if !c.setFP {
@@ -256,6 +264,9 @@ func (c *Context) store(r *arch.Regs) (cmd uint32, ok bool) {
 func (c *Context) returns(r *arch.Regs) bool {
 	const tf = 1 << 8
 	if r.RCX != r.RIP || r.R11 != r.EFLAGS || r.EFLAGS&tf != 0 {
+		return false
+	}
+	if c.at.gen != c.as.textGen.Load() {
 		return false
 	}
 	now := *r
@@ -288,12 +299,14 @@ func (c *Context) load(r *arch.Regs) (ev platform.Event, ok bool) {
 	case turnFast:
 		c.state = inSlot
 		loadGregs(r, c.slot[sGregs:])
-		c.called(r, uint32(r.RAX))
+		c.at = c.locate(r.RIP)
+		r.RIP = c.at.guest
+		called(r, uint32(r.RAX))
 		c.last = *r
 		return platform.Event{Kind: platform.Syscall}, true
 	case turnKicked:
 		c.state = inSlot
-		c.loadSlot(r)
+		c.at = c.loadSlot(r)
 		c.last = *r
 		return ev, false
 	case turnSentry:
@@ -304,15 +317,18 @@ func (c *Context) load(r *arch.Regs) (ev platform.Event, ok bool) {
 }
 
 // loadSlot reads the registers that the thread was about to load from the slot.
-func (c *Context) loadSlot(r *arch.Regs) {
+func (c *Context) loadSlot(r *arch.Regs) place {
 	loadGregs(r, c.slot[sGregs:])
+	at := c.locate(r.RIP)
+	r.RIP = at.guest
 	if c.slot.u32(sCmd).Load() == cmdReturn {
 		r.RCX, r.R11 = r.RIP, r.EFLAGS
 	}
+	return at
 }
 
 // called makes r what it is after a syscall instruction, call number no.
-func (c *Context) called(r *arch.Regs, no uint32) {
+func called(r *arch.Regs, no uint32) {
 	r.RCX, r.R11 = r.RIP, r.EFLAGS
 	r.OrigRAX = uint64(no)
 	r.SetReturn(^uint64(linux.ENOSYS) + 1)
@@ -337,8 +353,8 @@ func (c *Context) loadFrame(r *arch.Regs) (ev platform.Event, ok bool) {
 			// On its way in: the call is made, now by this frame. A fault
 			// there is that of a guest that changed GS unseen.
 			c.based = false
-			r.RIP = r.RCX
-			c.called(r, uint32(r.RAX))
+			r.RIP = c.locate(r.RCX).guest
+			called(r, uint32(r.RAX))
 			return platform.Event{Kind: platform.Syscall}, true
 		case unix.Signal(signo) != kickSignal:
 		case e.leaving <= r.RIP && r.RIP < e.left:
@@ -350,16 +366,37 @@ func (c *Context) loadFrame(r *arch.Regs) (ev platform.Event, ok bool) {
 			return ev, false
 		}
 	}
+	at, s := c.as.original(r.RIP)
+	r.RIP = at
 	switch unix.Signal(signo) {
 	case kickSignal:
 		return ev, false
+	case unix.SIGILL:
+		if c.as.current(r.RIP) != r.RIP {
+			// Behind a call that it made before that was rewritten.
+			return ev, false
+		}
+	case unix.SIGTRAP:
+		// A step into a trampoline stands for one over the mov, or
+		// over the call.
+		if s != nil && s.moved == nil {
+			r.RAX = uint64(s.no)
+			r.RIP += movLen
+		} else if s != nil {
+			r.RIP += syscallLen
+			called(r, uint32(r.RAX))
+			return platform.Event{Kind: platform.Syscall}, true
+		}
 	case unix.SIGSYS:
 		if c.slot.u32(info+28).Load() != auditArch {
 			// int $0x80 and the like: as a kernel without that entry.
 			return platform.Event{Kind: platform.Fault, Signal: uint8(unix.SIGSEGV), Code: linux.SI_KERNEL, TrapNo: 13}, true
 		}
-		c.called(r, c.slot.u32(info+24).Load())
+		called(r, c.slot.u32(info+24).Load())
+		c.as.trapped(r)
 		return platform.Event{Kind: platform.Syscall}, true
+	}
+	switch unix.Signal(signo) {
 	case unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGTRAP:
 		ev = platform.Event{
 			Kind: platform.Fault, Signal: uint8(signo), Code: code,

@@ -176,6 +176,10 @@ func (as *Space) reclaim() {
 	}
 	as.chunks = nil
 	as.stubProc.close()
+	for _, r := range as.rooms {
+		as.p.releaseText(r.t)
+	}
+	as.rooms = nil
 	go as.done()
 }
 

@@ -25,6 +25,9 @@ type Space struct {
 	pending  []op           // guarded by mu; changes not yet handed to a thread
 	seq      uint32         // guarded by mu; number of the last batch
 	fds      [fdSlots]fdKey // guarded by mu; what the stub keeps
+	rooms    []*room        // guarded by mu
+	plain    bool           // guarded by mu; no text is rewritten
+	textGen  atomic.Uint64  // changes with what is rewritten, under mu
 }
 
 // An op is a host call for the stub to make: number, arguments, flags.
@@ -67,6 +70,7 @@ func (as *Space) Map(r guest.Range, f platform.HostFile, off uint64, prot platfo
 	}
 	as.mu.Lock()
 	defer as.mu.Unlock()
+	as.hideTextLocked(r)
 	fd, err := as.sendLocked(fdKey{f.ID(), write}, f.FD(write), flags&platform.Keep != 0)
 	if err != nil {
 		return err
@@ -74,6 +78,9 @@ func (as *Space) Map(r guest.Range, f platform.HostFile, off uint64, prot platfo
 	as.pending = append(as.pending, op{unix.SYS_MMAP, uint64(r.Start), r.Len(), uint64(prot), how, uint64(fd), off, opFD4})
 	if fd == scratchFD {
 		as.pending = append(as.pending, op{unix.SYS_CLOSE, scratchFD, 0, 0, 0, 0, 0, opFD0})
+	}
+	if flags&platform.Private != 0 && prot&platform.Exec != 0 {
+		as.showTextLocked(r, f.ID(), off, prot)
 	}
 	return nil
 }
@@ -123,20 +130,20 @@ func (as *Space) Forget(f platform.HostFile) {
 
 // Unmap implements platform.AddressSpace.
 func (as *Space) Unmap(r guest.Range) error {
-	as.queue(op{unix.SYS_MUNMAP, uint64(r.Start), r.Len()})
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	as.hideTextLocked(r)
+	as.pending = append(as.pending, op{unix.SYS_MUNMAP, uint64(r.Start), r.Len()})
 	return nil
 }
 
 // Protect implements platform.AddressSpace.
 func (as *Space) Protect(r guest.Range, prot platform.Prot) error {
-	as.queue(op{unix.SYS_MPROTECT, uint64(r.Start), r.Len(), uint64(prot)})
-	return nil
-}
-
-func (as *Space) queue(o op) {
 	as.mu.Lock()
-	as.pending = append(as.pending, o)
-	as.mu.Unlock()
+	defer as.mu.Unlock()
+	as.protectTextLocked(r, prot)
+	as.pending = append(as.pending, op{unix.SYS_MPROTECT, uint64(r.Start), r.Len(), uint64(prot)})
+	return nil
 }
 
 // Flush implements platform.AddressSpace. A thread that waits in the Sentry

@@ -167,11 +167,11 @@ spinning:
 	MOVL	$1, AX
 	XCHGL	AX, S_SLEEP(BX)
 sleep:
-	CMPL	S_TURN(BX), $1
+	MOVL	S_TURN(BX), DX
+	CMPL	DX, $1
 	JEQ	awake
 	MOVQ	BX, DI
 	XORL	SI, SI // FUTEX_WAIT
-	XORL	DX, DX
 	XORL	R10, R10
 	MOVL	$SYS_futex, AX
 	SYSCALL

@@ -6,7 +6,7 @@
 // through a slot: 32 KiB of memory shared between them, in which the stub's
 // signal handler leaves the registers. All of a slot is hostile.
 //
-// Lock order: Context.mu, Space.mu, Platform.mu.
+// Lock order: Context.mu, Space.mu, Platform.mu or texts.mu, text.mu.
 package systrap
 
 import (
@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -26,8 +27,11 @@ import (
 
 // A Platform is the template process and what all stubs share.
 type Platform struct {
-	x        xstate
-	entries  entries
+	x       xstate
+	entries entries
+	// reopen returns a read-only descriptor of the file behind another.
+	reopen   func(fd int) (int, error)
+	texts    texts
 	sock     int // to the template
 	bell     page
 	ready    chan *stubProc
@@ -49,15 +53,23 @@ func New() (*Platform, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open /proc: %w", err)
 	}
+	fds, err := unix.Openat(proc, "self/fd", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /proc/self/fd: %w", err)
+	}
 	defer unix.Close(proc)
-	return NewIn(proc)
+	return NewIn(proc, func(fd int) (int, error) {
+		return unix.Openat(fds, strconv.Itoa(fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	})
 }
 
 // NewIn starts the template. It must run before the process is sealed: it
 // executes a program, by way of procFD, the root of a procfs of this process's
-// pid namespace, which is the working directory meanwhile.
-func NewIn(procFD int) (*Platform, error) {
-	p := &Platform{x: hostXstate(), entries: stubEntries(stubText()), ready: make(chan *stubProc, 1), spaces: map[*Space]struct{}{}}
+// pid namespace, which is the working directory meanwhile. reopen returns a
+// read-only descriptor of the memory file behind another; it is used later.
+func NewIn(procFD int, reopen func(fd int) (int, error)) (*Platform, error) {
+	p := &Platform{x: hostXstate(), entries: stubEntries(stubText()), reopen: reopen, ready: make(chan *stubProc, 1), spaces: map[*Space]struct{}{}}
+	p.texts.byFile = map[uint64]*text{}
 	bell, err := memfd("doorbell", bellSize)
 	if err != nil {
 		return nil, fmt.Errorf("doorbell: %w", err)
