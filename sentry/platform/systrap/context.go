@@ -67,7 +67,7 @@ func (c *Context) Switch(r *arch.Regs) platform.Event {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		c.inGuest.Store(true)
+		c.inGuest.Swap(true)
 		if c.interrupt.Load() {
 			c.inGuest.Store(false)
 			c.interrupt.Store(false)
@@ -130,7 +130,9 @@ func (c *Context) hand(cmd uint32, private []op) bool {
 			do = cmdPost
 		}
 		c.slot.u32(sCmd).Store(do)
-		c.slot.u32(sTurn).Store(turnStub)
+		// Swap, not Store: what follows must not be read before, and under the
+		// race detector a Store is no barrier.
+		c.slot.u32(sTurn).Swap(turnStub)
 		if c.slot.u32(sSleep).Load() != 0 {
 			c.slot.futexWakeAll(sTurn)
 		}
@@ -193,7 +195,7 @@ func (c *Context) await() bool {
 		return !c.as.dead.Load()
 	}
 	parked := c.slot.u32(sParked)
-	parked.Store(1)
+	parked.Swap(1)
 	for turn.Load() == turnStub && !c.as.dead.Load() {
 		<-c.wake
 	}

@@ -99,7 +99,7 @@ func (p *Platform) dispatch() {
 	for {
 		seen := word.Load()
 		p.ringAll()
-		sleeping.Store(1)
+		sleeping.Swap(1)
 		if word.Load() == seen {
 			p.bell.futexSleep(bWord, seen, 0)
 		}
