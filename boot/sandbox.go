@@ -48,7 +48,7 @@ func newSandbox(cfg *Config, k *kernel.Kernel) (*sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.fds, s.tty, err = stdio(cfg); err != nil {
+	if s.fds, s.tty, err = s.stdio(); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -130,10 +130,12 @@ func (t *Task) Setpgid(pid, pgid int32) error {
 }
 
 // orphanedLocked reports whether pg is an orphan if tg is left out of account:
-// no member has a parent in another group of the session (setpgid(2)).
+// no member has a parent in another group of the session (setpgid(2)). A
+// namespace's first process is a parent as others are: Linux leaves out the
+// host's alone (is_global_init).
 func (pg *ProcessGroup) orphanedLocked(except *ThreadGroup) bool {
 	for _, m := range pg.members {
-		if m == except || m.state != groupAlive || m.parent == nil || m.parent == m.ns.init {
+		if m == except || m.state != groupAlive || m.parent == nil {
 			continue
 		}
 		if p := m.parent.pgrp; p != nil && p != pg && p.session == pg.session {

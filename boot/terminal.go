@@ -1,0 +1,129 @@
+package boot
+
+import (
+	"golang.org/x/sys/unix"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/file/hostfd"
+	"glovebox/sentry/guest"
+	"glovebox/sentry/kernel"
+	"glovebox/sentry/vfs"
+)
+
+// A terminal is the console that runsc was given: the host's line discipline,
+// our job control. Inside it is /dev/console, as ttyname(3) wants a name.
+type terminal struct {
+	kernel.Terminal
+	// host stays open for those who open the terminal by name.
+	host *hostfd.File
+	at   vfs.Path // /dev/console; zero if there is no place for it
+}
+
+// consoleMajor and consoleMinor are /dev/console's.
+const consoleMajor, consoleMinor = 5, 1
+
+// newTerminal makes the terminal of the host's descriptor fd.
+func (s *sandbox) newTerminal(fd int) (*terminal, error) {
+	again, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, err
+	}
+	h, err := hostfd.New(again)
+	if err != nil {
+		return nil, err
+	}
+	t := &terminal{host: h}
+	t.Dev = uint32(vfs.MakeDev(consoleMajor, consoleMinor))
+	t.Open = func(*vfs.Ctx, uint32) (vfs.FileOps, error) { return borrowed{&console{t.host, t}}, nil }
+	s.vfs.Devices[vfs.Device{Kind: linux.S_IFCHR, Major: consoleMajor, Minor: consoleMinor}] =
+		func(c *vfs.Ctx, _ vfs.Path, flags uint32) (vfs.FileOps, error) { return t.Open(c, flags) }
+
+	c := s.self()
+	owner := *c.Creds
+	owner.FSUID, owner.FSGID = s.cfg.Process.UID, s.cfg.Process.GID
+	c.Creds = &owner
+	const name = "/dev/console"
+	// A /dev of the host's may refuse that: then it has no name.
+	_ = s.vfs.Mknod(c, c.Root, name, linux.S_IFCHR|0o620, vfs.MakeDev(consoleMajor, consoleMinor))
+	if at, err := s.vfs.Walk(c, c.Root, name, 0); err == nil && at.Inode().Kind() == linux.S_IFCHR {
+		t.at = at
+	}
+	return t, nil
+}
+
+// stream is standard stream i on the terminal.
+func (t *terminal) stream(c *vfs.Ctx, i int, h *hostfd.File, flags uint32) *vfs.File {
+	ops := &console{h, t}
+	if t.at.IsZero() {
+		return vfs.NewAnonFile(streamName(i), ops, flags)
+	}
+	return vfs.NewFile(c, t.at, ops, flags)
+}
+
+// borrowed is a console that closes nothing.
+type borrowed struct{ *console }
+
+// Release implements vfs.FileOps.
+func (borrowed) Release() {}
+
+// A console is an open file of the first process's terminal.
+type console struct {
+	*hostfd.File
+	tty *terminal
+}
+
+// Read implements vfs.FileOps: only the foreground job may (tty_ioctl(4)).
+func (c *console) Read(x *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
+	if t, ok := x.Task.(*kernel.Task); ok {
+		if err := t.CheckTerminal(&c.tty.Terminal, linux.SIGTTIN); err != nil {
+			return 0, err
+		}
+	}
+	return c.File.Read(x, b, off)
+}
+
+// Ioctl implements vfs.FileOps: job control is the Sentry's, the rest the
+// host's.
+func (c *console) Ioctl(x *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (uintptr, error) {
+	t, ok := x.Task.(*kernel.Task)
+	if !ok {
+		return 0, linux.ENOTTY
+	}
+	tm := &c.tty.Terminal
+	var id int32
+	var err error
+	switch cmd {
+	case unix.TIOCGPGRP:
+		id, err = t.ForegroundGroup(tm)
+	case unix.TIOCGSID:
+		id, err = t.TerminalSession(tm)
+	case unix.TIOCSPGRP:
+		if err := t.CheckTerminal(tm, linux.SIGTTOU); err != nil {
+			return 0, err
+		}
+		if _, err := mem.CopyIn(guest.Addr(arg), linux.Bytes(&id)); err != nil {
+			return 0, err
+		}
+		return 0, t.SetForeground(tm, id)
+	case unix.TIOCSCTTY:
+		steal := kernel.DoNotSteal
+		if arg == 1 {
+			steal = kernel.Steal
+		}
+		return 0, t.SetTerminal(tm, steal)
+	case unix.TIOCNOTTY:
+		return 0, t.DropTerminal(tm)
+	case unix.TCSETS, unix.TCSETSW, unix.TCSETSF, unix.TIOCSWINSZ:
+		if err := t.CheckTerminal(tm, linux.SIGTTOU); err != nil {
+			return 0, err
+		}
+		return c.File.Ioctl(x, mem, cmd, arg)
+	default:
+		return c.File.Ioctl(x, mem, cmd, arg)
+	}
+	if err != nil {
+		return 0, err
+	}
+	_, err = mem.CopyOut(guest.Addr(arg), linux.Bytes(&id))
+	return 0, err
+}
