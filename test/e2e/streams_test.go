@@ -67,8 +67,9 @@ func TestStreams(t *testing.T) {
 			if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 				t.Fatal(err)
 			}
-			cmd.Stdin = os.NewFile(uintptr(p[0]), "pipe")
-			defer unix.Close(p[0])
+			in := os.NewFile(uintptr(p[0]), "pipe")
+			defer in.Close()
+			cmd.Stdin = in
 			if _, err := unix.Write(p[1], []byte("x\n")); err != nil {
 				t.Fatal(err)
 			}
