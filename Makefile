@@ -6,10 +6,13 @@
 GO ?= go
 export CGO_ENABLED = 0
 
+# Where cmd/runsc looks at its standard streams before Go's runtime does.
+ENTRY = -E=runsc_entry
+
 .PHONY: build demo test lint race clean
 
 build:
-	$(GO) build -trimpath -ldflags='-s -w' -o bin/runsc ./cmd/runsc
+	$(GO) build -trimpath -ldflags='-s -w $(ENTRY)' -o bin/runsc ./cmd/runsc
 	@stat -c 'bin/runsc: %s bytes' bin/runsc
 
 demo: build

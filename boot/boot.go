@@ -4,7 +4,6 @@ package boot
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 
@@ -76,7 +75,7 @@ func newKernel(cfg *Config) (*kernel.Kernel, error) {
 		return nil, err
 	}
 	if cfg.LogFD >= 0 {
-		k.Logf = lineLog(fdWriter(cfg.LogFD))
+		k.Logf = cfg.LogFormat.warnings(fdWriter(cfg.LogFD))
 	}
 	if cfg.Strace && cfg.DebugLogFD >= 0 {
 		k.Strace = fdWriter(cfg.DebugLogFD)
@@ -106,10 +105,3 @@ func hwCaps() (hwcap, hwcap2 uint64, err error) {
 type fdWriter int
 
 func (w fdWriter) Write(b []byte) (int, error) { return unix.Write(int(w), b) }
-
-func lineLog(w io.Writer) func(string, ...any) {
-	return func(format string, args ...any) {
-		// An operator's log that is full or gone is no reason to stop.
-		_, _ = fmt.Fprintf(w, format+"\n", args...)
-	}
-}

@@ -34,8 +34,9 @@ type Config struct {
 
 	// LogFD takes what an operator should know, DebugLogFD what a developer
 	// asked for. Both are opened with O_APPEND, one write a line.
-	LogFD      int `json:"logFD"`
-	DebugLogFD int `json:"debugLogFD"`
+	LogFD      int       `json:"logFD"`
+	LogFormat  LogFormat `json:"logFormat,omitempty"`
+	DebugLogFD int       `json:"debugLogFD"`
 	// GoferFD is a connected stream socket that speaks 9P2000.L.
 	GoferFD int `json:"goferFD"`
 	// ControlFD is a listening unix stream socket: control.Serve.

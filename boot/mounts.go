@@ -103,7 +103,7 @@ func (s *sandbox) fileSystem(m *Mount) (vfs.FileSystem, error) {
 	}
 	make := filesystems[m.Type]
 	if make == nil {
-		s.k.Warnf("warning: mount %s: there is no file system %q yet, so it is left out", m.Destination, m.Type)
+		s.k.Warnf("mount %s: there is no file system %q yet, so it is left out", m.Destination, m.Type)
 		return nil, nil
 	}
 	return make(s, m)

@@ -58,7 +58,7 @@ func (d *do) run(args []string) (int, error) {
 			Root:     boot.Root{Overlay: true},
 			Mounts:   doMounts(),
 			Hostname: hostname,
-			StdioFDs: [3]int{0, 1, 2},
+			StdioFDs: stdio(),
 			Console:  isTerminal(0),
 		},
 		// The Sentry has these of its own.

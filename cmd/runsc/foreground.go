@@ -161,7 +161,7 @@ func (g *globals) prepare(o *sandbox.Options) (done func(), err error) {
 	if g.calls != "" {
 		b.StraceCalls = strings.Split(g.calls, ",")
 	}
-	b.LogFD, b.DebugLogFD = g.log.fd(), -1
+	b.LogFD, b.LogFormat, b.DebugLogFD = g.log.fd(), g.log.format, -1
 	if g.debugLog == "" {
 		if b.Strace || b.Debug {
 			// Without a file, what was asked for goes to standard error.

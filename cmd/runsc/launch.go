@@ -22,6 +22,7 @@ type launch struct {
 	preserveFDs                       int
 	passFD                            string
 	detach                            bool
+	wrotePID                          bool
 
 	c *container.Container
 	b *bundle.Bundle
@@ -103,11 +104,11 @@ func (l *launch) create(id string) (err error) {
 
 // options are the bundle's and the flags' for the sandbox.
 func (l *launch) options() (err error) {
-	o := &sandbox.Options{Boot: l.b.Boot, SocketDir: l.c.Dir(), Detached: l.detach}
+	o := &sandbox.Options{Boot: l.b.Boot, SocketDir: l.c.Dir(), Detached: l.detach, GuestUID: l.b.GuestUID, GuestGID: l.b.GuestGID}
 	l.o = o
 	o.Boot.ID = l.c.ID
 	o.Boot.Ends = true
-	o.Boot.StdioFDs = [3]int{0, 1, 2}
+	o.Boot.StdioFDs = stdio()
 	o.Boot.Root.Shared = l.fileAccess == "shared"
 	if o.Boot.Root.Overlay, err = l.overlay(); err != nil {
 		return err
@@ -149,6 +150,7 @@ func (l *launch) record() error {
 	if err := container.ReplaceFile(l.pidFile, []byte(strconv.Itoa(l.s.PID())), 0o644); err != nil {
 		return fmt.Errorf("--pid-file: %w", err)
 	}
+	l.wrotePID = true
 	return nil
 }
 
@@ -162,6 +164,9 @@ func (l *launch) running() error {
 func (l *launch) discard() {
 	if l.s != nil {
 		l.s.Kill()
+	}
+	if l.wrotePID {
+		_ = os.Remove(l.pidFile)
 	}
 	if err := l.c.Remove(); err != nil {
 		l.log.errorf("remove %s: %v", l.c.Dir(), err)

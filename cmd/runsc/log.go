@@ -1,26 +1,26 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
+
+	"glovebox/boot"
 )
 
 // A logger appends to the file of --log, which callers read: containerd's shim
 // shows the last error of it.
 type logger struct {
-	f    *os.File
-	json bool
+	f      *os.File
+	format boot.LogFormat
 	// held are warnings that came before the file was known.
 	held []string
 }
 
 // openLog opens the log; "" is none.
 func openLog(path, format string) (*logger, error) {
-	l := &logger{json: format == "json"}
-	if format != "json" && format != "text" {
+	l := &logger{format: boot.LogFormat(format)}
+	if l.format != boot.JSONLog && l.format != boot.TextLog {
 		return nil, fmt.Errorf("--log-format=%s is neither text nor json", format)
 	}
 	if path == "" {
@@ -49,18 +49,8 @@ func (l *logger) line(level, msg string) {
 		l.held = append(l.held, msg)
 		return
 	}
-	now := time.Now().Format(time.RFC3339)
-	b := []byte(fmt.Sprintf("time=%q level=%s msg=%q", now, level, msg))
-	if l.json {
-		// The fields that go-runc reads.
-		b, _ = json.Marshal(struct {
-			Msg   string `json:"msg"`
-			Level string `json:"level"`
-			Time  string `json:"time"`
-		}{msg, level, now})
-	}
 	// A log that cannot be written does not stop a container.
-	_, _ = l.f.Write(append(b, '\n'))
+	_, _ = l.f.Write(l.format.Line(level, msg))
 }
 
 // fd is the log's descriptor for a sandbox, -1 if there is none.

@@ -40,6 +40,8 @@ type Bundle struct {
 	// Trees are the host files that the container reaches: Trees[0] its root,
 	// the others what Boot.Mounts number as Attach.
 	Trees []Tree
+	// GuestUID and GuestGID are whom an ordinary user's files belong to inside.
+	GuestUID, GuestGID int
 	// Warnings say what is not honoured.
 	Warnings []string
 }
@@ -96,6 +98,9 @@ func read(name string) ([]byte, error) {
 func (b *Bundle) convert() error {
 	b.unsupported()
 	b.Boot = boot.Config{Hostname: b.Spec.Hostname, Domainname: b.Spec.Domainname, Process: b.process()}
+	if err := b.ids(); err != nil {
+		return err
+	}
 	if err := b.root(); err != nil {
 		return err
 	}

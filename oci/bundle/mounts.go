@@ -82,7 +82,7 @@ func (b *Bundle) mounts() error {
 }
 
 func (b *Bundle) mount(field string, m *specs.Mount) error {
-	if shifts(m.UIDMappings) || shifts(m.GIDMappings) {
+	if len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0 {
 		return fieldErrorf(field+".uidMappings", "not implemented")
 	}
 	out := boot.Mount{Destination: path.Clean("/" + m.Destination), Type: m.Type, Source: m.Source}

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"os"
 	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -20,8 +21,6 @@ var refused = []feature{
 	{"hooks", func(s *specs.Spec) bool { return hasHooks(s.Hooks) }, "not implemented"},
 	{"windows", func(s *specs.Spec) bool { return s.Windows != nil }, "this is Linux"},
 	{"vm", func(s *specs.Spec) bool { return s.VM != nil }, "there is no virtual machine"},
-	{"linux.uidMappings", inLinux(func(l *specs.Linux) bool { return shifts(l.UIDMappings) }), "ids that differ from the host's are not implemented"},
-	{"linux.gidMappings", inLinux(func(l *specs.Linux) bool { return shifts(l.GIDMappings) }), "ids that differ from the host's are not implemented"},
 	{"linux.namespaces", inLinux(func(l *specs.Linux) bool { return joins(l, specs.UserNamespace) }), "joining a user namespace is not implemented"},
 }
 
@@ -93,15 +92,30 @@ func hasHooks(h *specs.Hooks) bool {
 	return false
 }
 
-// shifts reports whether a mapping gives files other owners than an ordinary
-// user's one id, or root's identity, does.
-func shifts(list []specs.LinuxIDMapping) bool {
-	for _, m := range list {
-		if m.ContainerID != m.HostID && (m.ContainerID != 0 || m.Size != 1) {
-			return true
+// ids finds out whom files belong to inside. Root's containers have the host's
+// ids; an ordinary user has one id, which is root's inside unless the mapping
+// says otherwise.
+func (b *Bundle) ids() (err error) {
+	l := b.Spec.Linux
+	if l == nil {
+		return nil
+	}
+	if b.GuestUID, err = guestID("linux.uidMappings", l.UIDMappings, os.Geteuid()); err == nil {
+		b.GuestGID, err = guestID("linux.gidMappings", l.GIDMappings, os.Getegid())
+	}
+	return err
+}
+
+func guestID(field string, list []specs.LinuxIDMapping, own int) (int, error) {
+	if os.Geteuid() != 0 && len(list) == 1 && list[0].Size == 1 && int(list[0].HostID) == own {
+		return int(list[0].ContainerID), nil
+	}
+	for i, m := range list {
+		if os.Geteuid() != 0 || m.ContainerID != m.HostID {
+			return 0, fieldErrorf(index(field, i), "ids that differ from the host's are not implemented, but for an ordinary user's own")
 		}
 	}
-	return len(list) > 1
+	return 0, nil
 }
 
 func joins(l *specs.Linux, t specs.LinuxNamespaceType) bool {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -95,8 +96,8 @@ func EnterGofer(configFD int) (*GoferRoot, error) {
 	// Trees are cloned while the host's are still in sight, and attached
 	// once the scratch root is.
 	trees := make([]int, len(cfg.Attach))
-	for i, a := range cfg.Attach {
-		if trees[i], err = a.clone(); err != nil {
+	for i := range cfg.Attach {
+		if trees[i], err = cfg.Attach[i].clone(); err != nil {
 			return nil, err
 		}
 	}
@@ -126,7 +127,17 @@ func (a *AttachPoint) clone() (int, error) {
 		set |= unix.MOUNT_ATTR_RDONLY
 	}
 	if a.NoRecurse {
-		return host.CloneMount(a.Source, set)
+		fd, err := host.CloneMount(a.Source, set)
+		if !errors.Is(err, unix.EINVAL) {
+			return fd, err
+		}
+		// What is mounted below is locked: nobody may take it away in a user
+		// namespace of its own (mount_namespaces(7)), but cover it.
+		below, err := host.MountsBelow(a.Source)
+		if err != nil {
+			return -1, err
+		}
+		a.Hide = append(a.Hide, below...)
 	}
 	return host.CloneTree(a.Source, set)
 }

@@ -171,3 +171,39 @@ func TestIDs(t *testing.T) {
 	h.must("run", "--bundle", dir, "A_b+c-d.e")
 	h.nothingLeft()
 }
+
+// TestForeground: runsc passes its own signals on, and ends as the container does.
+func TestForeground(t *testing.T) {
+	h := newHost(t)
+	dir := h.bundle(nil, "sh", "-c", trapping)
+	for _, c := range []struct {
+		name   string
+		end    func(id string, runsc *os.Process) error
+		status int
+	}{
+		{"TERM to runsc", func(_ string, runsc *os.Process) error { return runsc.Signal(syscall.SIGTERM) }, 5},
+		{"runsc kill", func(id string, _ *os.Process) error { h.must("kill", id); return nil }, 5},
+		{"runsc kill KILL", func(id string, _ *os.Process) error { h.must("kill", id, "KILL"); return nil }, 137},
+	} {
+		id := h.id()
+		cmd := h.command("run", "--bundle", dir, id)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Read(make([]byte, 8)); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.end(id, cmd.Process); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait()
+		if got := cmd.ProcessState.ExitCode(); got != c.status {
+			t.Errorf("%s: status %d, want %d", c.name, got, c.status)
+		}
+	}
+	h.nothingLeft()
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // TestRun runs bundles whose output says what the configuration did.
@@ -126,7 +127,7 @@ func TestRunNotStarted(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "rootfs/broken"), []byte("\x7fELFbroken"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		for _, verb := range [][]string{{"run"}, {"run", "--detach"}} {
+		for _, verb := range [][]string{{"run"}, {"run", "--detach", "--pid-file", filepath.Join(h.tmp, "pid")}} {
 			out, errs, status := h.runsc(append(verb, "--bundle", dir, h.id())...)
 			if status != c.status || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, c.says) {
 				t.Errorf("%v %s: status %d, errors %q; want %d and one line with %q", verb, c.program, status, errs, c.status, c.says)
@@ -185,7 +186,7 @@ func TestBrokenBundles(t *testing.T) {
 		{"mount point below a file", mount(specs.Mount{Destination: "/etc/passwd/x", Type: "tmpfs"}), "mount tmpfs on /etc/passwd/x"},
 		{"id mapping", set(func(s *specs.Spec) {
 			s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
-		}), "config.json: linux.uidMappings: "},
+		}), "config.json: linux.uidMappings[0]: ids that differ"},
 		{"hooks", set(func(s *specs.Spec) { s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/bin/true"}}} }), "config.json: hooks: not implemented"},
 		{"namespace", set(func(s *specs.Spec) { s.Linux.Namespaces[0].Type = "moon" }), `config.json: linux.namespaces[0].type: "moon" is unknown`},
 		{"cwd is a file", set(func(s *specs.Spec) { s.Process.Cwd = "/etc/passwd" }), "working directory /etc/passwd"},
@@ -228,6 +229,11 @@ func TestWarnings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for line := range strings.Lines(string(log)) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("a line of the log is not JSON: %q", line)
+		}
+	}
 	for _, field := range []string{"linux.sysctl", "process.apparmorProfile", "process.capabilities.bounding", "mounts[5]"} {
 		if !strings.Contains(string(log), "config.json: "+field) {
 			t.Errorf("no warning about %s: %s", field, log)
@@ -269,4 +275,29 @@ func TestSpec(t *testing.T) {
 	if err != nil || s.Process.Terminal || strings.Join(s.Process.Args, " ") != "/hello you" {
 		t.Errorf("with a program: %v, %s", err, b)
 	}
+}
+
+// TestBindAlone: without rbind, what is mounted below stays hidden.
+func TestBindAlone(t *testing.T) {
+	h := newHost(t)
+	outer := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(outer, "a b"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", filepath.Join(outer, "a b"), "tmpfs", 0, ""); err != nil {
+		t.Skipf("needs the right to mount: %v", err)
+	}
+	defer unix.Unmount(filepath.Join(outer, "a b"), unix.MNT_DETACH)
+	if err := errors.Join(os.WriteFile(filepath.Join(outer, "file"), nil, 0o644), os.WriteFile(filepath.Join(outer, "a b/inner"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	for option, want := range map[string]string{"bind": "/m:\na b\nfile\n\n/m/a b:\n", "rbind": "/m:\na b\nfile\n\n/m/a b:\ninner\n"} {
+		dir := h.bundle(func(s *specs.Spec) {
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/m", Type: "bind", Source: outer, Options: []string{option}})
+		}, "ls", "-R", "/m")
+		if out, errs, status := h.runsc("run", "--bundle", dir, h.id()); out != want || status != 0 {
+			t.Errorf("%s: status %d, output %q, errors %q; want %q", option, status, out, errs, want)
+		}
+	}
+	h.nothingLeft()
 }

@@ -51,6 +51,9 @@ func TestStreams(t *testing.T) {
 		}},
 		{"socket", "cat; echo end; test -S /dev/stdin; echo $?", socketStreams},
 		{"null", "cat; echo end", func(t *testing.T, cmd *exec.Cmd) string { return output(t, cmd) }},
+		{"no input", "cat; echo $?; read x < /dev/null; ls -d /proc/self/fd/0; echo $?", closed("<&-")},
+		{"no output", "cat < /proc/self/fd/0 2>/dev/null; echo x; echo $? >&2", closed(">&-")},
+		{"no errors", "ls /not/there; echo $?", closed("2>&-")},
 		{"full", "echo x; echo $? >&2", func(t *testing.T, cmd *exec.Cmd) string {
 			f, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 			if err != nil {
@@ -121,6 +124,16 @@ func output(t *testing.T, cmd *exec.Cmd) string {
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	return status(t, cmd) + out.String()
+}
+
+// closed runs the command as a shell does that closes a stream.
+func closed(redirection string) func(*testing.T, *exec.Cmd) string {
+	return func(t *testing.T, cmd *exec.Cmd) string {
+		t.Helper()
+		sh := exec.Command("sh", append([]string{"-c", `exec "$@" ` + redirection, "sh"}, cmd.Args...)...)
+		sh.Env = cmd.Env
+		return output(t, sh)
+	}
 }
 
 // fileStreams are one file each, used already and used on afterwards: the offset
