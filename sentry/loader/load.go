@@ -22,8 +22,12 @@ const (
 // Load maps p into m, which is empty, and returns how its first thread begins.
 func Load(m Memory, p *Program, o *Options) (Start, error) {
 	im := &p.elf
+	// The stack says where everything else goes.
+	stackAt, err := m.MapStack(o.StackLimit, im.execStack)
+	if err != nil {
+		return Start{}, err
+	}
 	var bias guest.Addr
-	var err error
 	switch {
 	case im.header.Type == linux.ET_EXEC:
 		err = im.mapAt(m, p.File, 0)
@@ -52,7 +56,12 @@ func Load(m Memory, p *Program, o *Options) (Start, error) {
 	l := im.layout(bias)
 	m.SetBrkStart(p.brk(bias, o))
 	st := stack{program: p, options: o, layout: &l, entry: entry, base: base, phdrs: guest.Addr(im.phdrs) + bias}
-	if start.SP, err = st.build(m); err != nil {
+	if o.MapVDSO != nil {
+		if st.vdso, err = o.MapVDSO(m); err != nil {
+			return Start{}, err
+		}
+	}
+	if start.SP, err = st.build(m, stackAt); err != nil {
 		return Start{}, err
 	}
 	p.File.Inc()

@@ -59,8 +59,8 @@ type Options struct {
 	Secure        bool
 	HWCap, HWCap2 uint64
 	MinSigStack   uint64
-	// VDSO is where the vDSO is mapped, 0 if it is not.
-	VDSO guest.Addr
+	// MapVDSO maps the vDSO and returns where; nil if there is none.
+	MapVDSO func(Memory) (guest.Addr, error)
 	// StackLimit is RLIMIT_STACK.
 	StackLimit uint64
 	// NoRandomize turns randomisation off (ADDR_NO_RANDOMIZE in personality(2)).

@@ -39,18 +39,15 @@ type stack struct {
 	layout      *mm.Layout
 	entry, base guest.Addr
 	phdrs       guest.Addr
+	vdso        guest.Addr // 0 if there is none
 }
 
-// build maps the stack and fills it. From the top: a null word, the program's
+// build fills the stack at r. From the top: a null word, the program's
 // name, the strings of env and args, the platform, random bytes, the auxiliary
 // vector, env, args and their number (create_elf_tables).
-func (s *stack) build(m Memory) (sp guest.Addr, err error) {
+func (s *stack) build(m Memory, r guest.Range) (sp guest.Addr, err error) {
 	p := s.program
 	if err := s.check(); err != nil {
-		return 0, err
-	}
-	r, err := m.MapStack(s.options.StackLimit, p.elf.execStack)
-	if err != nil {
 		return 0, err
 	}
 	var b []byte // the strings, upwards
@@ -148,8 +145,8 @@ func (s *stack) auxv(low, name guest.Addr) []byte {
 		b = binary.LittleEndian.AppendUint64(b, tag)
 		b = binary.LittleEndian.AppendUint64(b, v)
 	}
-	if o.VDSO != 0 {
-		add(linux.AT_SYSINFO_EHDR, uint64(o.VDSO))
+	if s.vdso != 0 {
+		add(linux.AT_SYSINFO_EHDR, uint64(s.vdso))
 	}
 	add(linux.AT_MINSIGSTKSZ, o.MinSigStack)
 	add(linux.AT_HWCAP, o.HWCap)
