@@ -22,7 +22,7 @@ const module = "glovebox"
 // tree; never reorder to fix a build.
 var layers = []string{
 	"abi/linux abi/sysno",
-	"lib/bpf lib/cpuid lib/ref lib/ring lib/wait",
+	"lib/asmtext lib/bpf lib/cpuid lib/ref lib/ring lib/wait",
 	"host",
 	"p9",
 	"gofer",
@@ -32,6 +32,7 @@ var layers = []string{
 	"sentry/platform/systrap",
 	"sentry/memfile",
 	"sentry/mm",
+	"sentry/vdso",
 	"sentry/auth",
 	"sentry/ipc",
 	"sentry/vfs",

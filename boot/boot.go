@@ -14,6 +14,7 @@ import (
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/mm"
 	"glovebox/sentry/sys"
+	"glovebox/sentry/vdso"
 )
 
 // Failed is the status of a Sentry that could not do its work: a runtime's own
@@ -38,6 +39,11 @@ func run(cfg *Config) (int, error) {
 	}
 	if err := host.KeepReopen(cfg.ProcFD); err != nil {
 		return 0, err
+	}
+	if cfg.TSC {
+		if k.VDSO, err = vdso.New(kernel.Times, host.ReopenMemory); err != nil {
+			return 0, err
+		}
 	}
 	l, err := control.Listen(cfg.ControlFD)
 	if err != nil {
@@ -95,7 +101,10 @@ func hwCaps() (hwcap, hwcap2 uint64, err error) {
 		case atHWCap:
 			hwcap = uint64(a[1])
 		case atHWCap2:
-			hwcap2 = uint64(a[1])
+			// Programs are not to change GS without the Sentry's
+			// knowing: systrap uses it.
+			const fsgsbase = 1 << 1
+			hwcap2 = uint64(a[1]) &^ fsgsbase
 		}
 	}
 	return hwcap, hwcap2, nil

@@ -24,6 +24,10 @@ type Config struct {
 	Platform string `json:"platform"`
 	Network  string `json:"network"`
 
+	// TSC says that the host's clocks are told by the processor's time-stamp
+	// counter: guests may do so too.
+	TSC bool `json:"tsc,omitempty"`
+
 	// Strace logs system calls to DebugLogFD: all of them, or StraceCalls.
 	Strace      bool     `json:"strace,omitempty"`
 	StraceCalls []string `json:"straceCalls,omitempty"`

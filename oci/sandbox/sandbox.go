@@ -161,6 +161,7 @@ func startSentry(o *Options, root bool, life lifetime, socket, listener, null, c
 	ids := single(0, 0)
 	cfg := sentryConfig{Boot: o.Boot, Attached: life == attached, OwnConsole: o.OwnConsole}
 	cfg.Boot.ConsoleSignals = o.OwnConsole
+	cfg.Boot.TSC = host.ClockIsTSC()
 	if root {
 		// Root of the new namespace only until EnterSentry is done with it.
 		one := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: nobody, HostID: nobody, Size: 1}}

@@ -32,6 +32,21 @@ var epoch = time.Now()
 // Now returns the guest's CLOCK_MONOTONIC in nanoseconds: deadlines are in it.
 func Now() int64 { return int64(time.Since(epoch)) }
 
+// Times returns Now and Realtime of one moment.
+func Times() (now, real int64) {
+	t := time.Now()
+	return int64(t.Sub(epoch)), t.UnixNano()
+}
+
+// Clock returns CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds, as the vDSO
+// tells them.
+func (k *Kernel) Clock() (mono, real int64) {
+	if k.VDSO == nil {
+		return Times()
+	}
+	return k.VDSO.Read()
+}
+
 // Realtime returns CLOCK_REALTIME in nanoseconds.
 func Realtime() int64 { return time.Now().UnixNano() }
 

@@ -8,6 +8,7 @@ import (
 	"glovebox/sentry/arch"
 	"glovebox/sentry/lock"
 	"glovebox/sentry/mm"
+	"glovebox/sentry/vdso"
 )
 
 // A Kernel is one Sentry: every task of every container in it. Its exported
@@ -21,6 +22,8 @@ type Kernel struct {
 	Strace io.Writer
 	// Logf receives what an operator should know; nil drops it.
 	Logf func(format string, args ...any)
+	// VDSO is mapped into every process; nil for none.
+	VDSO *vdso.VDSO
 	// FPSize is the size of a thread's extended state in a signal frame.
 	FPSize int
 	// HWCap and HWCap2 are AT_HWCAP and AT_HWCAP2 (getauxval(3)).

@@ -7,6 +7,7 @@ import (
 	"glovebox/abi/linux"
 	"glovebox/sentry/arch"
 	"glovebox/sentry/auth"
+	"glovebox/sentry/guest"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/loader"
 	"glovebox/sentry/mm"
@@ -51,12 +52,16 @@ func (x *Execution) Load() (*kernel.Image, error) {
 		lim.Stack = min(lim.Stack, secureStack)
 	}
 	m.SetLimits(lim)
-	start, err := loader.Load(m, p, &loader.Options{
+	o := &loader.Options{
 		UID: creds.UID, EUID: creds.EUID, GID: creds.GID, EGID: creds.EGID,
 		Secure: secure, HWCap: x.Kernel.HWCap, HWCap2: x.Kernel.HWCap2,
 		MinSigStack: x.Kernel.MinSigStack(), StackLimit: lim.Stack,
 		NoRandomize: x.Personality&kernel.AddrNoRandomize != 0 && !secure,
-	})
+	}
+	if v := x.Kernel.VDSO; v != nil {
+		o.MapVDSO = func(m loader.Memory) (guest.Addr, error) { return v.Map(m) }
+	}
+	start, err := loader.Load(m, p, o)
 	if err != nil {
 		m.DecUsers()
 		return nil, err

@@ -149,11 +149,20 @@ func pick(which int, used func() (utime, stime int64)) int64 {
 
 // clockGettime is clock_gettime(2).
 func clockGettime(t *kernel.Task, id Clock, to Addr) (uintptr, error) {
-	c, err := findClock(t, id)
-	if err != nil {
-		return 0, err
+	var now int64
+	switch id {
+	case linux.CLOCK_MONOTONIC, linux.CLOCK_BOOTTIME, linux.CLOCK_MONOTONIC_RAW:
+		now, _ = t.Kernel().Clock()
+	case linux.CLOCK_REALTIME, linux.CLOCK_TAI:
+		_, now = t.Kernel().Clock()
+	default:
+		c, err := findClock(t, id)
+		if err != nil {
+			return 0, err
+		}
+		now = c.now()
 	}
-	ts := kernel.Timespec(c.now())
+	ts := kernel.Timespec(now)
 	return 0, copyOut(t, to, &ts)
 }
 
@@ -287,7 +296,8 @@ func addTime(a, b int64) int64 {
 // gettimeofday is gettimeofday(2).
 func gettimeofday(t *kernel.Task, tv, tz Addr) (uintptr, error) {
 	if tv != 0 {
-		now := kernel.Timeval(kernel.Realtime())
+		_, real := t.Kernel().Clock()
+		now := kernel.Timeval(real)
 		if err := copyOut(t, tv, &now); err != nil {
 			return 0, err
 		}
@@ -300,7 +310,8 @@ func gettimeofday(t *kernel.Task, tv, tz Addr) (uintptr, error) {
 
 // timeOf is time(2).
 func timeOf(t *kernel.Task, to Addr) (uintptr, error) {
-	now := kernel.Realtime() / second
+	_, now := t.Kernel().Clock()
+	now /= second
 	if to != 0 {
 		if err := copyOut(t, to, &now); err != nil {
 			return 0, err

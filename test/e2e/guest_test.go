@@ -9,10 +9,13 @@ import (
 // TestGuestPrograms runs programs of test/guest that want a whole sandbox,
 // natively and inside. Each complains on standard output and fails.
 func TestGuestPrograms(t *testing.T) {
-	for _, name := range []string{"memory"} {
-		t.Run(name, func(t *testing.T) {
-			bin := filepath.Join(t.TempDir(), name)
-			gcc := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", bin, "../guest/"+name+".c")
+	for _, p := range []struct{ name, link string }{
+		{"memory", "-static"},
+		{"vdso", "-ldl"},
+	} {
+		t.Run(p.name, func(t *testing.T) {
+			bin := filepath.Join(t.TempDir(), p.name)
+			gcc := exec.Command("gcc", "-O1", "-pthread", "-w", "-o", bin, "../guest/"+p.name+".c", p.link)
 			if out, err := gcc.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
