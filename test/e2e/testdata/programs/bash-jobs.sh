@@ -1,16 +1,17 @@
 # Job control: needs signals to groups, stops and continues, waitid's kinds.
 set -m
-sleep 60 &
-sleep 61 &
+sleep 60 & one=$!
+sleep 61 & two=$!
 jobs
+# By pid: bash may have dropped the job by then.
 kill %1
-wait %1; echo "first: $?"
+wait $one; echo "first: $?"
 kill -STOP %2
 until [[ $(jobs %2) == *Stopped* ]]; do sleep 0.01; done
 jobs
 bg %2 >/dev/null
 jobs %2
-kill %2; wait %2; echo "second: $?"
+kill %2; wait $two; echo "second: $?"
 (exit 5) & wait $!; echo "third: $?"
 sleep 60 &
 kill -KILL $!; wait $! 2>/dev/null; echo "killed: $?"
