@@ -51,11 +51,11 @@ func (s *sandbox) newTerminal(fd int) (*terminal, error) {
 	return t, nil
 }
 
-// stream is standard stream i on the terminal.
-func (t *terminal) stream(c *vfs.Ctx, i int, h *hostfd.File, flags uint32) *vfs.File {
+// stream is a standard stream on the terminal.
+func (t *terminal) stream(c *vfs.Ctx, h *hostfd.File, flags uint32) *vfs.File {
 	ops := &console{h, t}
 	if t.at.IsZero() {
-		return vfs.NewAnonFile(streamName(i), ops, flags)
+		return vfs.NewAnonFile(h.Name(), ops, flags)
 	}
 	return vfs.NewFile(c, t.at, ops, flags)
 }

@@ -29,6 +29,8 @@ type File struct {
 	pos sync.Mutex
 	off int64 // guarded by pos
 
+	// locks are those of a file without a path, unless its ops have them.
+	locks atomic.Pointer[Locks]
 	// locked: flock(2) or OFD locks were taken through it.
 	locked atomic.Bool
 	owner  atomic.Int32 // F_SETOWN

@@ -28,16 +28,21 @@ type Locks struct {
 	flocks []Lock     // guarded by mu; of whole files
 }
 
-// A Locker is an inode that can be locked: it embeds a Locks.
+// A Locker is an inode that can be locked: it embeds a Locks. So is what
+// stands behind several open files without a path, as a pipe.
 type Locker interface{ FileLocks() *Locks }
 
 // FileLocks implements Locker for inodes that embed Locks.
 func (l *Locks) FileLocks() *Locks { return l }
 
-// locksOf returns the locks on f's inode; nil if it cannot be locked.
+// locksOf returns the locks on f's inode; nil if there are none or it cannot be
+// locked.
 func locksOf(f *File) *Locks {
 	if f.path.IsZero() {
-		return nil
+		if l, ok := f.ops.(Locker); ok {
+			return l.FileLocks()
+		}
+		return f.locks.Load()
 	}
 	if l, ok := f.path.Inode().(Locker); ok {
 		return l.FileLocks()
@@ -50,7 +55,11 @@ func (f *File) FileLocks() (*Locks, error) {
 	if l := locksOf(f); l != nil {
 		return l, nil
 	}
-	return nil, linux.ENOLCK
+	if !f.path.IsZero() {
+		return nil, linux.ENOLCK
+	}
+	f.locks.CompareAndSwap(nil, new(Locks))
+	return f.locks.Load(), nil
 }
 
 // conflicts reports whether a and b cannot both be held.

@@ -259,6 +259,23 @@ static void locks(void)
 	struct flock o = {.l_type = F_RDLCK};
 	CHECK(fcntl(fd, F_OFD_SETLK, &o) == 0);
 	close(fd);
+
+	// Every file can be locked, as make -O does with its output; the two ends of
+	// a pipe are one file.
+	int q[2];
+	CHECK(pipe(q) == 0);
+	CHECK(flock(q[0], LOCK_EX) == 0);
+	FAILS(flock(q[1], LOCK_SH | LOCK_NB), EAGAIN);
+	l = (struct flock){.l_type = F_WRLCK};
+	CHECK(fcntl(q[1], F_SETLKW, &l) == 0);
+	FAILS(fcntl(q[0], F_SETLK, &l), EBADF);
+	if ((p = fork()) == 0) {
+		FAILS(fcntl(q[1], F_SETLK, &l), EAGAIN);
+		_exit(failures != 0);
+	}
+	CHECK(waitpid(p, &status, 0) == p && status == 0);
+	close(q[0]);
+	close(q[1]);
 }
 
 static void copies(void)

@@ -8,6 +8,7 @@
 package hostfd
 
 import (
+	"fmt"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +26,8 @@ type File struct {
 	// waits: reading and writing can block.
 	waits bool
 	queue wait.Queue
-	stop  int // an eventfd that ends the polling goroutine
+	locks *vfs.Locks // among guests only; immutable
+	stop  int        // an eventfd that ends the polling goroutine
 
 	mu     sync.Mutex // a leaf
 	armed  bool       // guarded by mu; a goroutine polls
@@ -50,11 +52,17 @@ func (r Regular) Seek(_ *vfs.Ctx, _, off int64, whence int) (int64, error) {
 	return to, nil
 }
 
-// New returns the file of descriptor fd, which becomes the File's.
-func New(fd int) (*File, error) {
-	f := &File{fd: fd, stop: -1}
+// New returns the file of descriptor fd, which becomes the File's. Those of
+// others that are the same file of the host share its locks.
+func New(fd int, others ...*File) (*File, error) {
+	f := &File{fd: fd, stop: -1, locks: new(vfs.Locks)}
 	if err := unix.Fstat(fd, &f.stat); err != nil {
 		return nil, err
+	}
+	for _, o := range others {
+		if o.stat.Dev == f.stat.Dev && o.stat.Ino == f.stat.Ino {
+			f.locks = o.locks
+		}
 	}
 	f.waits = !f.IsRegular()
 	if f.waits {
@@ -66,6 +74,9 @@ func New(fd int) (*File, error) {
 	return f, nil
 }
 
+// FileLocks implements vfs.Locker.
+func (f *File) FileLocks() *vfs.Locks { return f.locks }
+
 // FD returns the descriptor.
 func (f *File) FD() int { return f.fd }
 
@@ -73,6 +84,21 @@ func (f *File) FD() int { return f.fd }
 func (f *File) IsTerminal() bool {
 	_, err := unix.IoctlGetTermios(f.fd, unix.TCGETS)
 	return err == nil
+}
+
+// Name is what /proc/PID/fd shows. The names of the host's files mean nothing
+// inside.
+func (f *File) Name() string {
+	kind := "host"
+	switch {
+	case f.stat.Mode&unix.S_IFMT == unix.S_IFIFO:
+		kind = "pipe"
+	case f.stat.Mode&unix.S_IFMT == unix.S_IFSOCK:
+		kind = "socket"
+	case f.stat.Mode&unix.S_IFMT == unix.S_IFCHR && f.stat.Rdev == unix.Mkdev(1, 3):
+		return "/dev/null"
+	}
+	return fmt.Sprintf("%s:[%d]", kind, f.stat.Ino)
 }
 
 // Attr implements vfs.Attrer: the host's file, with an owner and numbers that

@@ -45,6 +45,7 @@ var (
 	_ vfs.FileOps    = (*End)(nil)
 	_ vfs.FlagSetter = (*End)(nil)
 	_ vfs.Reopener   = (*End)(nil)
+	_ vfs.Locker     = (*End)(nil)
 )
 
 // New returns the ends of a new pipe (pipe(2)).
@@ -160,6 +161,9 @@ func (e *End) Ready() wait.Mask {
 
 // Queue implements vfs.FileOps.
 func (e *End) Queue() *wait.Queue { return &e.p.queue }
+
+// FileLocks implements vfs.Locker: both ends are one inode.
+func (e *End) FileLocks() *vfs.Locks { return &e.p.locks }
 
 // Ioctl implements vfs.FileOps.
 func (e *End) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (uintptr, error) {

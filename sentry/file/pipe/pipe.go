@@ -13,6 +13,7 @@ import (
 	"glovebox/lib/wait"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/lock"
+	"glovebox/sentry/vfs"
 )
 
 // Capacities in bytes (pipe(7), /proc/sys/fs/pipe-max-size).
@@ -32,6 +33,7 @@ const (
 type Pipe struct {
 	id    uint64
 	queue wait.Queue
+	locks vfs.Locks
 
 	mu   lock.Mutex[lock.Pipe]
 	ring []byte // guarded by mu; a power of two long, or nil
