@@ -37,7 +37,8 @@ func (s *sandbox) nextDev() uint64 {
 // newTmpfs is a tmpfs(5); mounted on /dev it holds the devices, as the OCI
 // runtime specification has it.
 func newTmpfs(s *sandbox, m *Mount) (vfs.FileSystem, error) {
-	o := tmpfs.Options{Dev: s.nextDev(), Mode: 0o1777, Reopen: host.ReopenMemory}
+	// As Linux, half of the memory if nothing else is said.
+	o := tmpfs.Options{Dev: s.nextDev(), Mode: 0o1777, Size: s.k.TotalMemory / 2, Reopen: host.ReopenMemory}
 	for _, opt := range m.Options {
 		k, v, _ := strings.Cut(opt, "=")
 		var err error

@@ -118,6 +118,9 @@ func status(p *process, w *bytes.Buffer) {
 	for _, g := range c.Groups {
 		fmt.Fprintf(w, "%d ", g)
 	}
+	if len(c.Groups) == 0 {
+		w.WriteByte(' ')
+	}
 	fmt.Fprintf(w, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", tg.ID(), t.TID(), pgid, sid)
 	if m := p.memory(); m != nil {
 		writeUsage(w, m.Usage())

@@ -31,7 +31,12 @@ func New(o Options) *synth.FS {
 		Add("node", t.dir().
 			Add("online", t.text("0\n")).
 			Add("possible", t.text("0\n")).
-			Add("node0", t.dir().Add("cpulist", t.text(cpuRange(o.CPUs)))))))
+			Add("has_cpu", t.text("0\n")).
+			Add("has_memory", t.text("0\n")).
+			Add("node0", t.dir().
+				Add("cpulist", t.text(cpuRange(o.CPUs))).
+				Add("cpumap", t.text(cpuMask(0, o.CPUs))).
+				Add("distance", t.text("10\n"))))))
 	root.Add("fs", t.dir().Add("cgroup", t.dir()))
 	root.Add("kernel", t.dir().
 		Add("mm", t.dir().
@@ -55,9 +60,13 @@ func (t tree) cpus(n int) *synth.Dir {
 		topology := t.dir().
 			Add("core_id", t.text(fmt.Sprintln(i))).
 			Add("physical_package_id", t.text("0\n")).
-			Add("core_cpus_list", t.text(fmt.Sprintln(i))).
-			Add("thread_siblings_list", t.text(fmt.Sprintln(i))).
-			Add("core_siblings_list", t.text(cpuRange(n)))
+			Add("die_id", t.text("0\n"))
+		for _, name := range []string{"core_cpus", "thread_siblings"} {
+			topology.Add(name, t.text(cpuMask(i, 1))).Add(name+"_list", t.text(fmt.Sprintln(i)))
+		}
+		for _, name := range []string{"package_cpus", "core_siblings", "die_cpus"} {
+			topology.Add(name, t.text(cpuMask(0, n))).Add(name+"_list", t.text(cpuRange(n)))
+		}
 		d.Add(fmt.Sprintf("cpu%d", i), t.dir().Add("topology", topology))
 	}
 	all := cpuRange(n)
@@ -74,4 +83,26 @@ func cpuRange(n int) string {
 		return "0\n"
 	}
 	return fmt.Sprintf("0-%d\n", n-1)
+}
+
+// cpuMask is n processors from the first on as a mask: words of 32 bits in
+// hexadecimal, the highest first.
+func cpuMask(first, n int) string {
+	n = max(n, 1)
+	var s string
+	for base := 0; base < first+n; base += 32 {
+		var word uint32
+		for i := max(first, base); i < min(first+n, base+32); i++ {
+			word |= 1 << (i - base)
+		}
+		if s != "" {
+			s = "," + s
+		}
+		if base+32 < first+n {
+			s = fmt.Sprintf("%08x", word) + s
+		} else {
+			s = fmt.Sprintf("%x", word) + s
+		}
+	}
+	return s + "\n"
 }

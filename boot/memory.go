@@ -1,0 +1,19 @@
+package boot
+
+// freeMemory is what guests could still use, in bytes (sysinfo(2),
+// /proc/meminfo): the machine's memory without that of the processes. What
+// forked processes share counts for each of them.
+func (s *sandbox) freeMemory() uint64 {
+	var used uint64
+	for _, tg := range s.pid.Groups() {
+		leader := tg.Leader()
+		if leader == nil {
+			continue
+		}
+		if m := leader.SharedMem(); m != nil {
+			used += m.Usage().Resident
+			m.DecUsers()
+		}
+	}
+	return s.k.TotalMemory - min(used, s.k.TotalMemory)
+}
