@@ -1,5 +1,6 @@
 # make build   bin/runsc, one static binary
 # make test    every check and test; what CI runs
+# make test-full  those that take long, too
 # make lint    the checks alone
 # make demo    a sandboxed shell that looks around
 
@@ -9,7 +10,7 @@ export CGO_ENABLED = 0
 # Where cmd/runsc looks at its standard streams before Go's runtime does.
 ENTRY = -E=runsc_entry
 
-.PHONY: build demo test lint race clean
+.PHONY: build demo test test-full lint race clean
 
 build:
 	$(GO) build -trimpath -ldflags='-s -w $(ENTRY)' -o bin/runsc ./cmd/runsc
@@ -21,8 +22,12 @@ demo: build
 	@test ! -e /tmp/glovebox-demo && echo "and on the host there is no /tmp/glovebox-demo"
 
 test: lint build
-	$(GO) test -count=1 ./...
+	$(GO) test -count=1 -timeout=30m ./...
 	$(MAKE) race
+
+# What takes long, too.
+test-full:
+	GLOVEBOX_FULL=1 $(MAKE) test
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt -w these:"; gofmt -l .; exit 1; }

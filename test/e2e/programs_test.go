@@ -77,6 +77,7 @@ func inDir(t *testing.T, dir string, args ...string) result {
 	cmd.WaitDelay = time.Second
 	cmd.Dir = dir
 	cmd.Env = []string{
+		"GOCACHE=" + goEnv("GOCACHE"), "GOMODCACHE=" + goEnv("GOMODCACHE"),
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + filepath.Dir(goCommand()),
 		"HOME=" + dir, "PWD=" + dir, "LC_ALL=C", "TZ=UTC", "TERM=dumb",
 	}
@@ -99,6 +100,12 @@ func goCommand() string {
 		return "/usr/local/go/bin/go"
 	}
 	return p
+}
+
+// goEnv is a setting of go's, whose caches the tests share.
+func goEnv(name string) string {
+	out, _ := exec.Command("go", "env", name).Output()
+	return strings.TrimSpace(string(out))
 }
 
 // tail is the end of s.
