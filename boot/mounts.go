@@ -93,7 +93,11 @@ func (s *sandbox) mount(m *Mount) error {
 		return err
 	}
 	flags, data := mountFlags(m.Options)
-	_, err = s.vfs.MountAt(fs, at, m.Source, data, flags)
+	mounted, err := s.vfs.MountAt(fs, at, m.Source, data, flags)
+	if err == nil && m.Attach > 0 {
+		// Callers find a bind mount by its source's name there.
+		mounted.Part = path.Join("/", m.Source)
+	}
 	return err
 }
 

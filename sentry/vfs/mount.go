@@ -57,6 +57,9 @@ type Mount struct {
 	Flags   MountFlags
 	Source  string // what /proc/mounts shows
 	Options string // the file system's own, as mountinfo shows them
+	// Part is what of a file system that lies elsewhere this is, as mountinfo
+	// shows it; "" for what RootName finds out.
+	Part string
 
 	vfs    *VFS
 	sb     *super
@@ -252,6 +255,9 @@ func (m *Mount) Parent() *Mount {
 
 // RootName is what of the file system m shows: "/", or a bind mount's part.
 func (v *VFS) RootName(m *Mount) string {
+	if m.Part != "" {
+		return m.Part
+	}
 	s := ""
 	for d := m.root; d.parent() != nil; d = d.parent() {
 		s = "/" + d.name() + s

@@ -57,12 +57,12 @@ func TestRun(t *testing.T) {
 		{"read-only paths", "echo x > /dev/shm/x || echo no", func(s *specs.Spec) {
 			s.Linux.ReadonlyPaths = []string{"/dev/shm", "/nor/this"}
 		}, "no\n", 0},
-		{"bind", "cat /data/file; cat /one; echo x > /data/x && echo written; echo x >> /one || echo no", func(s *specs.Spec) {
+		{"bind", "cat /data/file; cat /one; echo x > /data/x && echo written; echo x >> /one || echo no; grep -c '/file /one ro' /proc/self/mountinfo", func(s *specs.Spec) {
 			writable(s)
 			s.Mounts = append(s.Mounts,
 				specs.Mount{Destination: "/data", Type: "bind", Source: shared, Options: []string{"rbind", "rw"}},
 				specs.Mount{Destination: "/one", Type: "bind", Source: file, Options: []string{"bind", "ro"}})
-		}, "of the host\nof the host\nwritten\nno\n", 0},
+		}, "of the host\nof the host\nwritten\nno\n1\n", 0},
 		{"search in PATH", "", func(s *specs.Spec) {
 			s.Process.Args = []string{"true"}
 			s.Process.Env = []string{"PATH=/nowhere:/bin"}
