@@ -152,13 +152,20 @@ func (t *Task) WaitReady(q *wait.Queue, m wait.Mask, deadline int64, try func() 
 		if n, err = try(); err != linux.EAGAIN {
 			return n, err
 		}
-		switch err := t.Block(deadline); {
-		case err == linux.ETIMEDOUT:
-			return 0, linux.EAGAIN
-		case err != nil && deadline != Forever:
-			return 0, linux.EINTR
-		case err != nil:
-			return 0, err
+		end := t.Block(deadline)
+		if end == nil {
+			continue
 		}
+		// What is ready goes before a signal that came with it (___wait_event).
+		if n, err = try(); err != linux.EAGAIN {
+			return n, err
+		}
+		switch {
+		case end == linux.ETIMEDOUT:
+			return 0, linux.EAGAIN
+		case deadline != Forever:
+			return 0, linux.EINTR
+		}
+		return 0, end
 	}
 }

@@ -35,6 +35,10 @@ func (t *Task) WaitChild(w *WaitFor) (Waited, error) {
 			return r, err
 		}
 		if err := t.Block(Forever); err != nil {
+			// A child's end goes before its signal (do_wait).
+			if r, now := t.tryWait(w); now != nil || r.PID != 0 {
+				return r, now
+			}
 			return Waited{}, err
 		}
 	}
