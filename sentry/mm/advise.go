@@ -114,12 +114,20 @@ func (mm *MM) remove(v *vma) error {
 		return linux.EINVAL
 	case v.prot&platform.Write == 0:
 		return linux.EACCES
-	case v.mem == nil:
+	case v.mem != nil:
+		v.mem.Punch(v.off, v.Len())
+		return nil
+	}
+	p, ok := v.back.(puncher)
+	if !ok {
 		return linux.EOPNOTSUPP
 	}
-	v.mem.Punch(v.off, v.Len())
+	p.Punch(v.off, v.Len())
 	return nil
 }
+
+// A puncher is a Backing that can have holes.
+type puncher interface{ Punch(off, n uint64) }
 
 func (mm *MM) wipeOnFork(v *vma) error {
 	if v.file != nil || !v.private() {
@@ -133,7 +141,7 @@ func populate(need platform.Prot) func(*MM, *vma) error {
 	return func(mm *MM, v *vma) error {
 		switch {
 		case v.prot&need == 0:
-			return linux.EFAULT
+			return linux.EINVAL
 		case v.mem == nil && v.back == nil:
 			return linux.EFAULT
 		case v.mem == nil || v.cow:

@@ -57,6 +57,9 @@ func (mm *MM) HandleFault(a guest.Addr, errcode uint32, ev platform.Event) (sign
 	if v.mem == nil && v.back == nil || ev.Signal == linux.SIGBUS {
 		return linux.SIGBUS, linux.BUS_ADRERR, false
 	}
+	if v.back != nil && !v.private() && a >= v.backed() {
+		return linux.SIGBUS, linux.BUS_ADRERR, false
+	}
 	if v.cow && need == platform.Write {
 		if mm.breakCow(v, a) != nil {
 			return linux.SIGBUS, linux.BUS_ADRERR, false

@@ -70,6 +70,9 @@ func (mm *MM) Mmap(o MapOpts) (guest.Addr, error) {
 	if !ok || uint64(size) > topOffset {
 		return 0, linux.ENOMEM
 	}
+	if o.Flags&linux.MAP_SHARED != 0 && o.Flags&linux.MAP_GROWSDOWN != 0 {
+		return 0, linux.EINVAL
+	}
 	if o.Offset+uint64(size) < o.Offset || o.Offset+uint64(size) > 1<<63 {
 		return 0, linux.EOVERFLOW
 	}

@@ -181,7 +181,15 @@ func (mm *MM) showFlags(v *vma, flags platform.MapFlags) error {
 	case v.private():
 		return mm.as.Map(v.Range, v.back, v.off, v.hostProt(), flags|platform.Private)
 	}
-	return mm.as.Map(v.Range, v.back, v.off, v.hostProt(), flags)
+	r := v.Range
+	if end := v.backed(); end < r.End {
+		// What is there when the file has grown is mapped by a fault.
+		if err := mm.as.Unmap(guest.Range{Start: end, End: r.End}); err != nil || end == r.Start {
+			return err
+		}
+		r.End = end
+	}
+	return mm.as.Map(r, v.back, v.off, v.hostProt(), flags)
 }
 
 // pages returns the whole pages that n bytes at a touch; ok is false unless a

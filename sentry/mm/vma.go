@@ -57,6 +57,17 @@ func (v *vma) hostProt() platform.Prot {
 // private reports whether what v holds is its MM's alone, but for forks.
 func (v *vma) private() bool { return v.flags&vmaShared == 0 }
 
+// backed returns where the pages of the file behind v end, at most v.End. The
+// host would not know: a memory file is larger than what it holds.
+func (v *vma) backed() guest.Addr {
+	size, err := v.back.Size()
+	if err != nil {
+		return v.End
+	}
+	size = (size + guest.PageSize - 1) &^ (guest.PageSize - 1)
+	return v.Start + guest.Addr(min(uint64(max(size-int64(v.off), 0)), v.Len()))
+}
+
 // joins reports whether o, which starts where v ends, continues it.
 func (v *vma) joins(o *vma) bool {
 	n := v.Len()

@@ -191,7 +191,7 @@ func readFile(t *kernel.Task, f *vfs.File, b *guest.Buf, status uint32) (uintptr
 	c := ioCtx(t)
 	n, err := f.Read(c, b)
 	if err != linux.EAGAIN || status&linux.O_NONBLOCK != 0 {
-		return uintptr(n), err
+		return moved(n, err)
 	}
 	return blockUntil(t, queueFor(t, f), readEvents, recvDeadline(f), func() (int64, error) { return f.Read(c, b) })
 }
@@ -201,9 +201,18 @@ func preadFile(t *kernel.Task, f *vfs.File, b *guest.Buf, off int64, status uint
 	c := ioCtx(t)
 	n, err := f.Pread(c, b, off)
 	if err != linux.EAGAIN || status&linux.O_NONBLOCK != 0 {
-		return uintptr(n), err
+		return moved(n, err)
 	}
 	return blockOn(t, queueFor(t, f), readEvents, status, func() (int64, error) { return f.Pread(c, b, off) })
+}
+
+// moved is the result of a call that moved n bytes: an error counts only if
+// there are none.
+func moved(n int64, err error) (uintptr, error) {
+	if n > 0 {
+		return uintptr(n), nil
+	}
+	return 0, err
 }
 
 // writeFile writes b to f at its offset, or its end. It waits until all is
