@@ -1,6 +1,7 @@
 package sys_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,7 +38,7 @@ func TestGuests(t *testing.T) {
 		t.Skip(err)
 	}
 	host := &mm.Host{Platform: p, ReadOnly: reopen}
-	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "exec", "files", "polls", "sockets", "procfs"} {
+	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "exec", "files", "polls", "sockets", "procfs", "mappings", "handlers", "crowd"} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), name)
 			src := filepath.Join("../../test/guest", name+".c")
@@ -48,10 +49,51 @@ func TestGuests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			runNatively(t, b)
 			if status := runGuest(t, host, b); status != 0 {
 				t.Errorf("status %#x", status)
 			}
 		})
+	}
+}
+
+// runNatively runs a program on the host, as init of a file system with the
+// same files: the checks must be right there first.
+func runNatively(t *testing.T, program []byte) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Log("not checked natively: only root can")
+		return
+	}
+	dir := t.TempDir()
+	// The umask must not matter: chmod.
+	for name, f := range files(program) {
+		name = dir + name
+		if err := errors.Join(os.WriteFile(name, f.content, 0o600), hostunix.Chmod(name, f.mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const script = `mount --bind "$0" "$0" && mkdir "$0/proc" "$0/old" && mount -t proc proc "$0/proc" &&
+		cd "$0" && pivot_root . old && exec /guest`
+	cmd := exec.Command("unshare", "-fpmui", "--kill-child", "sh", "-c", script, dir)
+	cmd.Env = []string{"E=1", "PATH=" + os.Getenv("PATH")}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("natively: %v: %s", err, out)
+	}
+}
+
+// A file is what a guest finds.
+type file struct {
+	content []byte
+	mode    uint32
+}
+
+func files(program []byte) map[string]file {
+	return map[string]file{
+		"/guest":   {program, 0o4755},
+		"/script":  {[]byte("#!/guest  one two\n"), 0o755},
+		"/garbage": {[]byte("x"), 0o755},
+		"/plain":   {[]byte("x"), 0o644},
 	}
 }
 
@@ -80,10 +122,9 @@ func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 	root := &auth.Creds{Permitted: auth.AllCaps, Effective: auth.AllCaps, Bounding: auth.AllCaps}
 	v := vfs.NewVFS(tmpfs.New(tmpfs.Options{Mode: 0o755}), "tmpfs", 0)
 	c := &vfs.Ctx{Creds: root, Root: v.Root(), Cwd: v.Root(), FileLimit: linux.RLIM_INFINITY}
-	put(t, v, c, "/guest", program, 0o4755)
-	put(t, v, c, "/script", []byte("#!/guest  one two\n"), 0o755)
-	put(t, v, c, "/garbage", []byte("x"), 0o755)
-	put(t, v, c, "/plain", []byte("x"), 0o644)
+	for name, f := range files(program) {
+		put(t, v, c, name, f.content, f.mode)
+	}
 	at, err := v.Walk(c, v.Root(), "/guest", 0)
 	if err != nil {
 		t.Fatal(err)
