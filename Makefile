@@ -2,6 +2,7 @@
 # make test    every check and test; what CI runs
 # make test-full  those that take long, too
 # make lint    the checks alone
+# make bench   what a sandbox costs; BENCH="--peer PATH" compares with another
 # make demo    a sandboxed shell that looks around
 
 GO ?= go
@@ -10,7 +11,7 @@ export CGO_ENABLED = 0
 # Where cmd/runsc looks at its standard streams before Go's runtime does.
 ENTRY = -E=runsc_entry
 
-.PHONY: build demo test test-full lint race clean
+.PHONY: build bench demo test test-full lint race clean
 
 build:
 	$(GO) build -trimpath -ldflags='-s -w $(ENTRY)' -o bin/runsc ./cmd/runsc
@@ -33,6 +34,9 @@ lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt -w these:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	$(GO) test -count=1 .
+
+bench: build
+	$(GO) run ./test/bench $(BENCH)
 
 # The race detector needs a C compiler.
 race:
