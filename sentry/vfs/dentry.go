@@ -21,6 +21,9 @@ type Dentry struct {
 	// gone: it was unlinked. mounts counts what is mounted on it.
 	gone   atomic.Bool
 	mounts atomic.Int32
+	// noLink: a file without a name that must not get one (O_TMPFILE with
+	// O_EXCL). Set before the dentry is shared.
+	noLink bool
 	// used since the hand of the cache passed; slot is its place in super.ring,
 	// from 1 on, 0 for none, and guarded by super.mu.
 	used atomic.Bool

@@ -134,6 +134,8 @@ func (v *VFS) Link(c *Ctx, old Path, start Path, path string) error {
 		return linux.EXDEV
 	case old.Dentry.isDir():
 		return linux.EPERM
+	case old.Dentry.noLink:
+		return linux.ENOENT
 	}
 	return v.make(c, dir, last, func(d Dir) (Inode, error) {
 		return old.Inode(), d.Link(c, last, old.Inode())

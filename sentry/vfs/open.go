@@ -61,6 +61,7 @@ func (v *VFS) openTemp(c *Ctx, start Path, path string, flags, perm uint32, how 
 	}
 	d := newDentry(p.Dentry.sb, p.Dentry, "#temporary", inode)
 	d.gone.Store(true)
+	d.noLink = flags&linux.O_EXCL != 0
 	return v.openInode(c, Path{p.Mount, d}, flags&^(linux.O_DIRECTORY|linux.O_TMPFILE_BIT))
 }
 
