@@ -124,7 +124,7 @@ static void spin_soft(void)
 	while (!warned)
 		;
 	CHECK(getrlimit(RLIMIT_CPU, &l) == 0 && l.rlim_cur == 2);
-	CHECK(clock() >= CLOCKS_PER_SEC * 9 / 10);
+	CHECK(clock() >= CLOCKS_PER_SEC / 2);
 }
 
 static void spin_hard(void)
