@@ -139,7 +139,7 @@ func (c *Context) hand(cmd uint32, private []op) bool {
 		if do == cmdExit {
 			return true
 		}
-		if !c.await() {
+		if !c.await(do) {
 			return false
 		}
 		if !more {
@@ -188,11 +188,18 @@ func copyOps(slot page, n int, ops []op, msg uint64) int {
 	return n
 }
 
-// await waits until it is the Sentry's turn.
-func (c *Context) await() bool {
+// await waits until it is the Sentry's turn. A thread that runs no guest code
+// meanwhile has only the watchdog's time.
+func (c *Context) await(cmd uint32) bool {
 	turn := c.slot.u32(sTurn)
 	if c.pace.spin(c.p, turn) {
 		return !c.as.dead.Load()
+	}
+	if cmd == cmdPost || cmd == cmdSpill {
+		c.as.mu.Lock()
+		c.watch.start(c)
+		c.as.mu.Unlock()
+		defer c.watch.stop()
 	}
 	parked := c.slot.u32(sParked)
 	parked.Swap(1)

@@ -36,6 +36,7 @@ type Platform struct {
 	bell     page
 	ready    chan *stubProc
 	spinners atomic.Int32
+	patience patience
 	// maxSpinners leaves the guests a processor.
 	maxSpinners int32
 
@@ -68,7 +69,7 @@ func New() (*Platform, error) {
 // pid namespace, which is the working directory meanwhile. reopen returns a
 // read-only descriptor of the memory file behind another; it is used later.
 func NewIn(procFD int, reopen func(fd int) (int, error)) (*Platform, error) {
-	p := &Platform{x: hostXstate(), entries: stubEntries(stubText()), reopen: reopen, ready: make(chan *stubProc, 1), spaces: map[*Space]struct{}{}}
+	p := &Platform{x: hostXstate(), entries: stubEntries(stubText()), reopen: reopen, patience: patient, ready: make(chan *stubProc, 1), spaces: map[*Space]struct{}{}}
 	p.texts.byFile = map[uint64]*text{}
 	bell, err := memfd("doorbell", bellSize)
 	if err != nil {

@@ -16,14 +16,15 @@ type watchdog struct {
 	cpu   time.Duration
 }
 
-const (
-	watchEvery = 2 * time.Second
-	// watchCPU is the processor time that a process may use after a kick,
-	// for each of its threads.
-	watchCPU = 500 * time.Millisecond
-	// watchMost is how long a thread may be without a processor.
-	watchMost = 30 * time.Second
-)
+// A patience says when a thread is given up that does not answer a kick.
+type patience struct {
+	every time.Duration // how often it is looked at
+	// cpu is the processor time that its process may use, for each of its
+	// threads; most is how long it may be without a processor.
+	cpu, most time.Duration
+}
+
+var patient = patience{every: 2 * time.Second, cpu: 500 * time.Millisecond, most: 30 * time.Second}
 
 // start notes a kick. The space's mu is held.
 func (w *watchdog) start(c *Context) {
@@ -33,7 +34,7 @@ func (w *watchdog) start(c *Context) {
 		return
 	}
 	w.since, w.cpu = time.Now(), cpuTime(c.as.pid)
-	w.timer = time.AfterFunc(watchEvery, func() { w.check(c) })
+	w.timer = time.AfterFunc(c.p.patience.every, func() { w.check(c) })
 }
 
 // stop notes an answer.
@@ -56,11 +57,11 @@ func (w *watchdog) check(c *Context) {
 	if w.timer == nil || dead {
 		return
 	}
-	if used-w.cpu > watchCPU*time.Duration(threads) || time.Since(w.since) > watchMost {
+	if used-w.cpu > c.p.patience.cpu*time.Duration(threads) || time.Since(w.since) > c.p.patience.most {
 		go c.as.kill()
 		return
 	}
-	w.timer.Reset(watchEvery)
+	w.timer.Reset(c.p.patience.every)
 }
 
 // cpuTime returns the processor time of a process that is not reaped.
