@@ -41,7 +41,7 @@ func (ns *Namespace) Shmget(w Who, key int32, size uint64, flags uint32) (int32,
 		if size == 0 || size > maxSegment {
 			return nil, linux.EINVAL
 		}
-		mem, err := memfile.New("sysv", ns.reopen)
+		mem, err := memfile.NewShared("sysv", ns.reopen)
 		if err != nil {
 			return nil, err
 		}
@@ -218,6 +218,9 @@ type backing struct {
 func (b backing) Size() (int64, error) {
 	return int64((b.size + guest.PageSize - 1) &^ (guest.PageSize - 1)), nil
 }
+
+// Version implements platform.Versioned: processes write to it unseen.
+func (b backing) Version() (uint64, bool) { return 0, false }
 
 func (b backing) Inc()     { b.Refs.Inc() }
 func (b backing) Release() { b.Dec() }

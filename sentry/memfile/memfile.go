@@ -47,10 +47,11 @@ type File struct {
 
 	id     uint64
 	fd     int
-	ro     int // read-only, -1 until Freeze
 	reopen Reopener
 
 	mu      lock.RWMutex[lock.Memfile]
+	ro      int                // guarded by mu; read-only, -1 if there is none
+	frozen  bool               // guarded by mu
 	windows map[uint64]*window // guarded by mu
 }
 
@@ -77,6 +78,20 @@ func New(name string, reopen Reopener) (*File, error) {
 	return &File{id: NewID(), fd: fd, ro: -1, reopen: reopen}, nil
 }
 
+// NewShared returns an empty file with one reference, whose FD is read-only
+// where that is enough: for memory that some processes may only read.
+func NewShared(name string, reopen Reopener) (*File, error) {
+	f, err := New(name, reopen)
+	if err != nil {
+		return nil, err
+	}
+	if f.ro, err = reopen(f.fd); err != nil {
+		f.Dec()
+		return nil, hostError(err)
+	}
+	return f, nil
+}
+
 // hostError says what a guest sees when the host has no more.
 func hostError(err error) error {
 	if err == unix.EMFILE || err == unix.ENFILE {
@@ -94,10 +109,10 @@ func (f *File) FD(write bool) int {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	switch {
-	case f.ro < 0:
-		return f.fd
-	case write:
+	case write && f.frozen:
 		return -1
+	case write || f.ro < 0:
+		return f.fd
 	}
 	return f.ro
 }
@@ -106,28 +121,22 @@ func (f *File) FD(write bool) int {
 func (f *File) Freeze() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ro >= 0 {
-		return nil
+	if f.ro < 0 {
+		ro, err := f.reopen(f.fd)
+		if err != nil {
+			return fmt.Errorf("reopening a memory file: %w", err)
+		}
+		f.ro = ro
 	}
-	ro, err := f.reopen(f.fd)
-	if err != nil {
-		return fmt.Errorf("reopening a memory file: %w", err)
-	}
-	f.ro = ro
+	f.frozen = true
 	return nil
-}
-
-// Frozen reports whether Freeze was called, and Thaw not since.
-func (f *File) Frozen() bool {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return f.ro >= 0
 }
 
 // Thaw undoes Freeze. No stub but the caller's holds the file any more.
 func (f *File) Thaw() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.frozen = false
 	if f.ro >= 0 {
 		unix.Close(f.ro)
 		f.ro = -1

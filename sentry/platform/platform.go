@@ -39,6 +39,14 @@ type HostFile interface {
 	ID() uint64
 }
 
+// A Versioned is a HostFile that knows when its content changes. For another
+// the host does: by size and times.
+type Versioned interface {
+	// Version returns a number that changes with the content; ok is false
+	// if that may change unseen.
+	Version() (v uint64, ok bool)
+}
+
 // MapFlags say how a file is mapped.
 type MapFlags uint8
 

@@ -28,3 +28,15 @@ func TestGuestPrograms(t *testing.T) {
 		})
 	}
 }
+
+// TestHostileGuest runs a guest that took over its stub. It has no native run.
+func TestHostileGuest(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "hostile")
+	gcc := exec.Command("gcc", "-O1", "-static", "-w", "-o", bin, "../guest/hostile.c")
+	if out, err := gcc.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if out, errs, status := do(t, "", bin); status != 0 {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+}

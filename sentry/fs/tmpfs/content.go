@@ -27,6 +27,10 @@ type content struct {
 	mem *memfile.File
 	// charged is how many pages of mem the file system counts.
 	charged int64
+	// changes counts what may have changed mem; writable says that processes
+	// could, unseen. Read without mu.
+	changes  atomic.Uint64
+	writable atomic.Bool
 }
 
 func (d *content) setSize(n int64) {
@@ -79,6 +83,7 @@ func (d *content) write(fs *FileSystem, b *guest.Buf, off int64) (done int64, er
 		if err := d.allocate(fs, off, off+int64(b.Len())); err != nil {
 			return 0, err
 		}
+		d.changes.Add(1)
 		n, err := d.mem.Access(uint64(off), b.Len(), guest.Store, b.CopyIn)
 		d.setSize(max(d.size, off+int64(n)))
 		return int64(n), err
@@ -164,6 +169,7 @@ func (d *content) punch(fs *FileSystem, off, end int64) {
 		if end < d.size {
 			last = end
 		}
+		d.changes.Add(1)
 		d.mem.Punch(uint64(off), uint64(last-off))
 		return
 	}
@@ -186,7 +192,7 @@ func (d *content) share(fs *FileSystem) error {
 	if d.mem != nil {
 		return nil
 	}
-	f, err := memfile.New("tmpfs", fs.opts.Reopen)
+	f, err := memfile.NewShared("tmpfs", fs.opts.Reopen)
 	if err != nil {
 		return err
 	}
@@ -228,6 +234,7 @@ func (b *backing) Size() (int64, error) { return b.n.data.shown.Load(), nil }
 func (b *backing) Inc() {
 	b.File.Refs.Inc()
 	if b.write {
+		b.n.data.writable.Store(true)
 		b.n.writers.Add(1)
 	}
 }
@@ -238,4 +245,9 @@ func (b *backing) Release() {
 		b.n.writers.Add(-1)
 	}
 	b.File.Dec()
+}
+
+// Version implements platform.Versioned.
+func (b *backing) Version() (uint64, bool) {
+	return b.n.data.changes.Load(), !b.n.data.writable.Load()
 }

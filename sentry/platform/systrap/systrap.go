@@ -131,7 +131,7 @@ func (p *Platform) startTemplate(bell, procFD int) error {
 	}
 	defer unix.Fchdir(cwd)
 	b := uintptr(bell)
-	_, err = syscall.ForkExec(fmt.Sprintf("self/fd/%d", exe), []string{"stub"}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(fmt.Sprintf("self/fd/%d", exe), []string{"stub"}, &syscall.ProcAttr{
 		Files: []uintptr{b, b, b, uintptr(pair[1]), b},
 		Sys:   &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL},
 	})
@@ -139,6 +139,10 @@ func (p *Platform) startTemplate(bell, procFD int) error {
 		return err
 	}
 	p.sock = pair[0]
+	// A guest that took its stub over can make threads which nobody knows:
+	// not more than this sandbox's user may have. A lower limit is as good.
+	most := unix.Rlimit{Cur: slotCount, Max: slotCount}
+	_ = unix.Prlimit(pid, unix.RLIMIT_NPROC, &most, nil)
 	_, err = p.readPID()
 	return err
 }

@@ -53,6 +53,22 @@ type text struct {
 type stamp struct {
 	size         int64
 	mtime, ctime unix.Timespec
+	version      uint64
+}
+
+// stampOf returns the version of f, and its descriptor; ok is false if it
+// cannot be known.
+func stampOf(f platform.HostFile) (s stamp, fd int, ok bool) {
+	fd = f.FD(false)
+	if v, isVersioned := f.(platform.Versioned); isVersioned {
+		s.version, ok = v.Version()
+		return s, fd, ok && fd >= 0
+	}
+	var st unix.Stat_t
+	if fd < 0 || unix.Fstat(fd, &st) != nil {
+		return s, fd, false
+	}
+	return stamp{size: st.Size, mtime: st.Mtim, ctime: st.Ctim}, fd, true
 }
 
 // texts are those of all files, by the number of the host file.
@@ -66,12 +82,10 @@ var lastText atomic.Uint64
 // acquireText returns the text of f with one more user, nil if it cannot be
 // rewritten.
 func (p *Platform) acquireText(f platform.HostFile) *text {
-	fd := f.FD(false)
-	var st unix.Stat_t
-	if fd < 0 || unix.Fstat(fd, &st) != nil {
+	now, fd, ok := stampOf(f)
+	if !ok {
 		return nil
 	}
-	now := stamp{st.Size, st.Mtim, st.Ctim}
 	ts := &p.texts
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
