@@ -120,7 +120,7 @@ func (o output) Write(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
 func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 	t.Helper()
 	root := &auth.Creds{Permitted: auth.AllCaps, Effective: auth.AllCaps, Bounding: auth.AllCaps}
-	v := vfs.NewVFS(tmpfs.New(tmpfs.Options{Mode: 0o755}), "tmpfs", 0)
+	v := vfs.NewVFS(tmpfs.New(tmpfs.Options{Mode: 0o755, Reopen: reopen}), "tmpfs", 0)
 	c := &vfs.Ctx{Creds: root, Root: v.Root(), Cwd: v.Root(), FileLimit: linux.RLIM_INFINITY}
 	for name, f := range files(program) {
 		put(t, v, c, name, f.content, f.mode)
