@@ -123,7 +123,7 @@ func (c *Context) ring() {
 // the process is dead. c.mu is held.
 func (c *Context) hand(cmd uint32, private []op) bool {
 	for {
-		more := c.deliver(private)
+		ops, more := c.deliver(private)
 		private = nil
 		do := cmd
 		if more {
@@ -139,7 +139,7 @@ func (c *Context) hand(cmd uint32, private []op) bool {
 		if do == cmdExit {
 			return true
 		}
-		if !c.await(do) {
+		if !c.await(do, ops) {
 			return false
 		}
 		if !more {
@@ -148,11 +148,12 @@ func (c *Context) hand(cmd uint32, private []op) bool {
 	}
 }
 
-// deliver writes operations into the slot, and reports whether some are left.
-func (c *Context) deliver(private []op) (more bool) {
+// deliver writes operations into the slot, and returns how many, and whether
+// some are left.
+func (c *Context) deliver(private []op) (n int, more bool) {
 	as := c.as
 	as.mu.Lock()
-	n := copyOps(c.slot, 0, private, 0)
+	n = copyOps(c.slot, 0, private, 0)
 	seq := uint32(0)
 	if len(as.pending) > 0 {
 		batch := min(len(as.pending), opMax-n)
@@ -169,7 +170,7 @@ func (c *Context) deliver(private []op) (more bool) {
 	c.slot.u32(sNeedSeq).Store(as.seq)
 	as.mu.Unlock()
 	c.slot.u32(sNops).Store(uint32(n))
-	return more
+	return n, more
 }
 
 // copyOps writes ops at index n of the slot's list; msg is where the slot's
@@ -190,9 +191,9 @@ func copyOps(slot page, n int, ops []op, msg uint64) int {
 
 // await waits until it is the Sentry's turn. A thread that runs no guest code
 // meanwhile has only the watchdog's time.
-func (c *Context) await(cmd uint32) bool {
+func (c *Context) await(cmd uint32, ops int) bool {
 	turn := c.slot.u32(sTurn)
-	if c.pace.spin(c.p, turn) {
+	if c.pace.spin(c.p, turn, ops) {
 		return !c.as.dead.Load()
 	}
 	if cmd == cmdPost || cmd == cmdSpill {

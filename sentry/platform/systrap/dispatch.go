@@ -19,6 +19,8 @@ const (
 	stubSpins = 1000
 	// spinFor bounds a spin of the Sentry.
 	spinFor = 50 * time.Microsecond
+	// spinForOp is what an operation adds to that.
+	spinForOp = 5 * time.Microsecond
 	// spinStep is how many pauses lie between two looks at the clock.
 	spinStep = 64
 )
@@ -34,12 +36,13 @@ const (
 
 // spin waits a little until it is the Sentry's turn, and reports whether it
 // is. It does not spin if so many tasks do that guests would have no
-// processor left.
-func (s *pace) spin(p *Platform, turn *atomic.Uint32) bool {
+// processor left. ops is how many operations the stub makes meanwhile.
+func (s *pace) spin(p *Platform, turn *atomic.Uint32, ops int) bool {
 	if turn.Load() != turnStub {
 		return true
 	}
-	if s.credit < 0 {
+	limit := spinFor + time.Duration(ops)*spinForOp
+	if s.credit < 0 && ops == 0 {
 		if s.credit++; s.credit != 0 {
 			return false
 		}
@@ -58,7 +61,7 @@ func (s *pace) spin(p *Platform, turn *atomic.Uint32) bool {
 			}
 			pause(1)
 		}
-		if time.Since(start) > spinFor {
+		if time.Since(start) > limit {
 			if s.credit -= 2; s.credit < 0 {
 				s.credit = paceMin
 			}

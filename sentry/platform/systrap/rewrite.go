@@ -95,7 +95,7 @@ func (as *Space) mapTextLocked(m textMap, k fdKey, fd int, off uint64) error {
 	const how = unix.MAP_FIXED | unix.MAP_PRIVATE | unix.MAP_NORESERVE
 	as.pending = append(as.pending, op{unix.SYS_MMAP, uint64(m.Start), m.Len(), uint64(m.prot), how, uint64(i), off, opFD4})
 	if i == scratchFD {
-		as.pending = append(as.pending, op{unix.SYS_CLOSE, scratchFD, 0, 0, 0, 0, 0, opFD0})
+		as.pending = append(as.pending, closeScratch)
 	}
 	return nil
 }

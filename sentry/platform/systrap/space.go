@@ -25,10 +25,14 @@ type Space struct {
 	pending  []op           // guarded by mu; changes not yet handed to a thread
 	seq      uint32         // guarded by mu; number of the last batch
 	fds      [fdSlots]fdKey // guarded by mu; what the stub keeps
+	scratch  fdKey          // guarded by mu; what was last sent and not kept
 	rooms    []*room        // guarded by mu
 	plain    bool           // guarded by mu; no text is rewritten
 	textGen  atomic.Uint64  // changes with what is rewritten, under mu
 }
+
+// closeScratch closes the descriptor that is not kept.
+var closeScratch = op{unix.SYS_CLOSE, scratchFD, 0, 0, 0, 0, 0, opFD0}
 
 // An op is a host call for the stub to make: number, arguments, flags.
 type op [8]uint64
@@ -77,7 +81,7 @@ func (as *Space) Map(r guest.Range, f platform.HostFile, off uint64, prot platfo
 	}
 	as.pending = append(as.pending, op{unix.SYS_MMAP, uint64(r.Start), r.Len(), uint64(prot), how, uint64(fd), off, opFD4})
 	if fd == scratchFD {
-		as.pending = append(as.pending, op{unix.SYS_CLOSE, scratchFD, 0, 0, 0, 0, 0, opFD0})
+		as.pending = append(as.pending, closeScratch)
 	}
 	if flags&platform.Private != 0 && prot&platform.Exec != 0 {
 		as.showTextLocked(r, f.ID(), off, prot)
@@ -87,6 +91,10 @@ func (as *Space) Map(r guest.Range, f platform.HostFile, off uint64, prot platfo
 
 // sendLocked returns the index under which the stub will know the descriptor.
 func (as *Space) sendLocked(k fdKey, hostFD int, keep bool) (int, error) {
+	if n := len(as.pending); !keep && k != scratchKey && k == as.scratch && n > 0 && as.pending[n-1] == closeScratch {
+		as.pending = as.pending[:n-1] // it is mapped again at once
+		return scratchFD, nil
+	}
 	idx := scratchFD
 	for i := range as.fds[:scratchFD] {
 		if as.fds[i] == k {
@@ -110,6 +118,8 @@ func (as *Space) sendLocked(k fdKey, hostFD int, keep bool) (int, error) {
 	}
 	if idx != scratchFD {
 		as.fds[idx] = k
+	} else {
+		as.scratch = k
 	}
 	// a1, the message header, is the slot's own: filled in on delivery.
 	as.pending = append(as.pending, op{unix.SYS_RECVMSG, 0, 0, 0, 0, 0, 0, opRecv | uint64(idx)<<8})
@@ -221,6 +231,7 @@ func (as *Space) NewContext() (platform.Context, error) {
 	}
 	as.mu.Unlock()
 	if first {
+		c.state, c.setFP = inSlot, true
 		return c, nil
 	}
 	as.Flush()

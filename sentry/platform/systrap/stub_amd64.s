@@ -538,6 +538,15 @@ child:
 	SYSCALL
 	TESTQ	AX, AX
 	JNE	gone
+	// A kick is only noted from here on: S_STATE is 1.
+	XORL	AX, AX
+	MOVQ	AX, 24(SP)
+	MOVL	$2, DI // SIG_SETMASK
+	LEAQ	24(SP), SI
+	XORL	DX, DX
+	MOVL	$8, R10
+	MOVL	$SYS_rt_sigprocmask, AX
+	SYSCALL
 	MOVL	$1, DI // SECCOMP_SET_MODE_FILTER
 	XORL	SI, SI
 	MOVQ	$(DATA_BASE+DATA_FPROG), DX
