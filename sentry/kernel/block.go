@@ -109,6 +109,9 @@ func (t *Task) sleep(deadline int64) (late bool) {
 		t.passBarrier()
 	}
 	t.asleep.Store(true)
+	if t.ctx != nil { // an exiting task has none
+		t.ctx.Idle()
+	}
 	t.cpu.stop(now)
 	if deadline == Forever {
 		<-t.wake

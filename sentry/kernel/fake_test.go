@@ -249,5 +249,6 @@ func (g *thread) Interrupt() {
 }
 func (g *thread) FP() arch.FPState           { return nil }
 func (g *thread) SetFP(arch.FPState) error   { return nil }
+func (g *thread) Idle()                      {}
 func (g *thread) SetCached(*platform.Cached) {}
 func (g *thread) Release()                   { close(g.stop) }

@@ -100,6 +100,8 @@ type Context interface {
 	// SetFP makes the next Switch load s; nil is the initial state. It
 	// fails with EINVAL where the processor would refuse s.
 	SetFP(s arch.FPState) error
+	// Idle says that the task is about to wait for something, maybe long.
+	Idle()
 	// SetCached publishes what the context may answer by itself.
 	SetCached(c *Cached)
 	// Release ends the thread.

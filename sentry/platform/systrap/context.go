@@ -429,6 +429,16 @@ func (c *Context) onStack(a uint64, size int) (int, bool) {
 	return int(off), true
 }
 
+// Idle implements platform.Context: a stub that spins would only keep a
+// processor from what the task waits for.
+func (c *Context) Idle() {
+	turn := c.slot.u32(sTurn)
+	// Not if it was given a turn to run operations meanwhile.
+	if !turn.CompareAndSwap(turnFast, turnIdle) {
+		turn.CompareAndSwap(turnSentry, turnIdle)
+	}
+}
+
 // FP implements platform.Context.
 func (c *Context) FP() arch.FPState {
 	x := &c.p.x

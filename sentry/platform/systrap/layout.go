@@ -59,6 +59,7 @@ const (
 	turnSentry = 0 // in a signal frame
 	turnStub   = 1
 	turnFast   = 2 // of a rewritten call, in the slot
+	turnIdle   = 4 // the Sentry's, which takes its time
 	turnKicked = 3 // in the slot, of a thread that was kicked on its way out
 )
 

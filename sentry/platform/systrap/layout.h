@@ -65,6 +65,10 @@
 #define S_IRET      0xbc0
 #define S_XS        0x2000
 
+// Whose turn it is (S_TURN).
+#define TURN_STUB   1
+#define TURN_IDLE   4
+
 // What the Sentry has a thread do (S_CMD).
 #define CMD_RESUME  0
 #define CMD_POST    1

@@ -159,16 +159,20 @@ give:
 spin:
 	MOVL	S_SPIN(BX), CX
 spinning:
-	CMPL	S_TURN(BX), $1
+	MOVL	S_TURN(BX), AX
+	CMPL	AX, $TURN_STUB
 	JEQ	answered
+	CMPL	AX, $TURN_IDLE
+	JEQ	doze
 	PAUSE
 	DECL	CX
 	JGT	spinning
+doze:
 	MOVL	$1, AX
 	XCHGL	AX, S_SLEEP(BX)
 sleep:
 	MOVL	S_TURN(BX), DX
-	CMPL	DX, $1
+	CMPL	DX, $TURN_STUB
 	JEQ	awake
 	MOVQ	BX, DI
 	XORL	SI, SI // FUTEX_WAIT
