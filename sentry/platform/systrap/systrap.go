@@ -71,6 +71,10 @@ func New() (*Platform, error) {
 func NewIn(procFD int, reopen func(fd int) (int, error)) (*Platform, error) {
 	p := &Platform{x: hostXstate(), entries: stubEntries(stubText()), reopen: reopen, patience: patient, ready: make(chan *stubProc, 1), spaces: map[*Space]struct{}{}}
 	p.texts.byFile = map[uint64]*text{}
+	if p.x.size == fxsaveSize || p.x.size > stackOff-sXS {
+		return nil, fmt.Errorf("this processor's extended state of %d bytes is not supported: it takes XSAVE, and at most %d bytes",
+			p.x.size, stackOff-sXS)
+	}
 	bell, err := memfd("doorbell", bellSize)
 	if err != nil {
 		return nil, fmt.Errorf("doorbell: %w", err)

@@ -94,3 +94,41 @@ func (x *xstate) initial() arch.FPState {
 
 // FPSize is the size of a thread's extended state in bytes.
 func (p *Platform) FPSize() int { return p.x.size }
+
+// FP implements platform.Context.
+func (c *Context) FP() arch.FPState {
+	x := &c.p.x
+	switch {
+	case c.setFP && c.newFP != nil:
+		return append(arch.FPState(nil), c.newFP...)
+	case c.setFP || c.state == fresh:
+		return x.initial()
+	}
+	s := make(arch.FPState, x.size)
+	at := uint64(sXS)
+	if c.state == framed {
+		at = binary.NativeEndian.Uint64(c.slot[c.uc+ucFP:]) - c.base
+		if at < frameOff || at > uint64(slotSize-x.size) {
+			return x.initial()
+		}
+	} else {
+		c.mu.Lock()
+		c.hand(cmdSpill, nil)
+		c.mu.Unlock()
+	}
+	copy(s, c.slot[at:])
+	x.seal(s)
+	return s
+}
+
+// SetFP implements platform.Context.
+func (c *Context) SetFP(s arch.FPState) error {
+	if s != nil {
+		if err := c.p.x.check(s); err != nil {
+			return err
+		}
+		s = append(arch.FPState(nil), s...)
+	}
+	c.newFP, c.setFP = s, true
+	return nil
+}
