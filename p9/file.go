@@ -1,6 +1,10 @@
 package p9
 
 import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+
 	"glovebox/abi/linux"
 )
 
@@ -155,7 +159,7 @@ func (f *File) Readlink() (string, error) {
 	if err := f.c.end(k); err != nil {
 		return "", err
 	}
-	if s == "" || len(s) > maxTarget {
+	if s == "" || len(s) > maxTarget || strings.ContainsRune(s, 0) {
 		return "", linux.EIO
 	}
 	return s, nil
@@ -176,7 +180,11 @@ func (f *File) Donate(flags uint32) (int, error) {
 	}
 	fd := k.fd
 	k.fd = -1
-	return fd, f.c.end(k)
+	if err := f.c.end(k); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 // StatFS returns the state of the file system that f is on.
