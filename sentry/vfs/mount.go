@@ -280,22 +280,21 @@ func (v *VFS) down(p Path) Path {
 	return p
 }
 
-// up returns the directory above p, which is not above root.
-func (v *VFS) up(root, p Path) Path {
-	for p != root && p.Dentry == p.Mount.root {
-		if p.Mount.parent == nil {
-			return p
-		}
-		p = Path{p.Mount.parent, p.Mount.at}
+// above returns the directory above p. Where there is none, or only one above
+// root, it is p, and false.
+func (v *VFS) above(root, p Path) (Path, bool) {
+	at := p
+	for at != root && at.Dentry == at.Mount.root && at.Mount.parent != nil {
+		at = Path{at.Mount.parent, at.Mount.at}
 	}
-	if p == root {
-		return p
+	if at == root || at.Dentry == at.Mount.root {
+		return p, false
 	}
-	d := p.Dentry.parent()
+	d := at.Dentry.parent()
 	if d == nil {
-		return p
+		return p, false
 	}
-	return v.down(Path{p.Mount, d})
+	return Path{at.Mount, d}, true
 }
 
 // PathName is d_path: p as seen from root, with " (deleted)" behind a file that

@@ -155,14 +155,14 @@ func (w *walker) step(name string, follow bool) error {
 	return nil
 }
 
+// goUp goes to ".." (fs/namei.c, follow_dotdot): at the root that is where it is,
+// or what is mounted on it.
 func (w *walker) goUp() error {
-	if w.at == w.root {
-		if w.flags&Beneath != 0 {
-			return linux.EXDEV
-		}
-		return nil
+	above, ok := w.v.above(w.root, w.at)
+	if !ok && w.flags&Beneath != 0 {
+		return linux.EXDEV
 	}
-	up := w.v.up(w.root, w.at)
+	up := w.v.down(above)
 	if w.flags&NoXDev != 0 && up.Mount != w.at.Mount {
 		return linux.EXDEV
 	}
