@@ -2,6 +2,7 @@
 # make test    every check and test; what CI runs
 # make test-full  those that take long, too
 # make lint    the checks alone
+# make fuzz    every fuzz target for a while
 # make bench   what a sandbox costs; BENCH="--peer PATH" compares with another
 # make demo    a sandboxed shell that looks around
 
@@ -11,7 +12,7 @@ export CGO_ENABLED = 0
 # Where cmd/runsc looks at its standard streams before Go's runtime does.
 ENTRY = -E=runsc_entry
 
-.PHONY: build bench demo test test-full lint race clean
+.PHONY: build bench fuzz demo test test-full lint race clean
 
 build:
 	$(GO) build -trimpath -ldflags='-s -w $(ENTRY)' -o bin/runsc ./cmd/runsc
@@ -25,6 +26,7 @@ demo: build
 test: lint build
 	$(GO) test -count=1 -timeout=30m ./...
 	$(MAKE) race
+	$(MAKE) fuzz
 
 # What takes long, too.
 test-full:
@@ -34,6 +36,15 @@ lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt -w these:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	$(GO) test -count=1 .
+
+# Each target, wherever it is, for FUZZTIME.
+FUZZTIME = 30s
+fuzz:
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's,/[^/]*:func , ,' | sort | while read dir name; do \
+		echo "$$dir $$name for $(FUZZTIME)"; \
+		$(GO) test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=20x $$dir </dev/null >.fuzz.log 2>&1 || { cat .fuzz.log; exit 1; }; \
+		tail -n 3 .fuzz.log | grep elapsed; \
+	done; status=$$?; rm -f .fuzz.log; exit $$status
 
 bench: build
 	$(GO) run ./test/bench $(BENCH)
