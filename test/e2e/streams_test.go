@@ -79,14 +79,14 @@ func TestStreams(t *testing.T) {
 			unix.Close(p[1])
 			return output(t, cmd)
 		}},
-		{"terminal", "stty size; read x; echo got $x; tty -s; echo $?", func(t *testing.T, cmd *exec.Cmd) string {
+		{"terminal", "stty size; read x; echo got $x; tty -s; echo $?; echo end", func(t *testing.T, cmd *exec.Cmd) string {
 			p, slave := newPty(t)
 			p.resize(33, 99)
 			p.send("typed\n")
 			cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 			s := status(t, cmd)
 			slave.Close()
-			p.expect("got typed")
+			p.expect("end")
 			return s + p.output()
 		}},
 	} {
