@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"glovebox/abi/linux"
+	"glovebox/host"
 	"glovebox/p9"
 )
 
@@ -49,11 +50,10 @@ func (n *node) Donate(flags uint32) (int, func(), error) {
 	if n.file.kind != unix.S_IFREG {
 		return -1, nil, linux.EOPNOTSUPP
 	}
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(n.file.fd, &st); err != nil {
+	switch made, err := host.MadeUp(n.file.fd); {
+	case err != nil:
 		return -1, nil, errno(err)
-	}
-	if made(st.Type) {
+	case made:
 		return -1, nil, linux.EOPNOTSUPP
 	}
 	if flags == unix.O_WRONLY {
@@ -66,26 +66,6 @@ func (n *node) Donate(flags uint32) (int, func(), error) {
 	}
 	return fd, func() { n.s.close(fd) }, nil
 }
-
-// made reports whether files of such a file system are made up by the host's
-// kernel as they are read: a descriptor of one can say more, and take other
-// calls, than the file's content.
-func made(magic int64) bool {
-	switch magic {
-	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC,
-		unix.SECURITYFS_MAGIC, unix.SELINUX_MAGIC, unix.SMACK_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC,
-		unix.BPF_FS_MAGIC, unix.PSTOREFS_MAGIC, unix.EFIVARFS_MAGIC, unix.NSFS_MAGIC, unix.BINFMTFS_MAGIC,
-		unix.RDTGROUP_SUPER_MAGIC, configfsMagic, mqueueMagic:
-		return true
-	}
-	return false
-}
-
-// Magic numbers that x/sys lacks: fs/configfs/mount.c, ipc/mqueue.c.
-const (
-	configfsMagic = 0x62656570
-	mqueueMagic   = 0x19800202
-)
 
 // An openFile is a regular file read and written by messages.
 type openFile struct {

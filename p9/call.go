@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -28,6 +29,9 @@ type call struct {
 	// clunk is the fid that is free again when the reply is there; nobody
 	// waits for it. noFid for all other calls.
 	clunk uint32
+	// holders are who still uses a clunk: its sender, and who waits for the
+	// reply. A gofer may answer what was not sent yet.
+	holders atomic.Int32
 }
 
 var calls = sync.Pool{New: func() any {
@@ -207,7 +211,14 @@ func (c *Client) finish(k *call) {
 	}
 	// Whatever the answer: a clunked fid is gone.
 	c.freeFid(k.clunk)
-	c.release(k)
+	c.drop(k)
+}
+
+// drop gives a clunk back when its last holder is done with it.
+func (c *Client) drop(k *call) {
+	if k.holders.Add(-1) == 0 {
+		c.release(k)
+	}
 }
 
 // replyError returns an Rlerror's error; anything that is no error number is

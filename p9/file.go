@@ -18,10 +18,13 @@ type File struct {
 func (f *File) Close() {
 	k := f.c.begin(tclunk)
 	k.clunk = f.fid
+	k.holders.Store(2)
 	k.u32(f.fid)
 	if f.c.send(k) != nil {
 		f.c.release(k)
+		return
 	}
+	f.c.drop(k)
 }
 
 // Walk walks names and returns the file they lead to, with its attributes.
@@ -133,6 +136,11 @@ func (f *File) GetAttr() (Attr, error) {
 func checkAttr(a *Attr) error {
 	const maxNSec = 1e9 - 1
 	bad := func(t Time) bool { return t.NSec < 0 || t.NSec > maxNSec }
+	switch a.Mode & linux.S_IFMT {
+	case linux.S_IFREG, linux.S_IFDIR, linux.S_IFLNK, linux.S_IFCHR, linux.S_IFBLK, linux.S_IFIFO, linux.S_IFSOCK:
+	default:
+		return linux.EIO
+	}
 	if a.Valid&AttrBasic != AttrBasic || int64(a.Size) < 0 || QIDType(a.Mode) != a.QID.Type&(QTDir|QTSymlink) ||
 		bad(a.ATime) || bad(a.MTime) || bad(a.CTime) || bad(a.BTime) {
 		return linux.EIO

@@ -1,6 +1,8 @@
 package p9
 
 import (
+	"math"
+
 	"glovebox/abi/linux"
 )
 
@@ -91,7 +93,7 @@ func (o *OpenFile) ReadDir(off uint64, add func(Dirent)) error {
 	d := decoder{b: k.reply.data()}
 	for len(d.b) > 0 {
 		e := d.dirent()
-		if d.short || e.Name != "." && e.Name != ".." && !checkName(e.Name) {
+		if d.short || e.Next > math.MaxInt64 || e.Name != "." && e.Name != ".." && !checkName(e.Name) {
 			k.reply.short = true
 			break
 		}

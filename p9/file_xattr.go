@@ -23,7 +23,13 @@ func (f *File) ListXattr() ([]string, error) {
 	if b[len(b)-1] != 0 {
 		return nil, linux.EIO
 	}
-	return strings.Split(string(b[:len(b)-1]), "\x00"), nil
+	names := strings.Split(string(b[:len(b)-1]), "\x00")
+	for _, n := range names {
+		if n == "" || len(n) > maxName {
+			return nil, linux.EIO
+		}
+	}
+	return names, nil
 }
 
 func (f *File) getXattr(name string) ([]byte, error) {

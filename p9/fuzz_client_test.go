@@ -269,6 +269,7 @@ func FuzzClient(f *testing.F) {
 	f.Add(list(hello, devAttr, plainAttr, target, reply(howDescriptor|howTwo|howPieces, nil), reply(howTwice, nil)))
 	f.Add(list(hello, devAttr, plainAttr, target, reply(howDescriptor, func(e *encoder) { e.u8(1) })))
 	f.Add(list(hello, devAttr, plainAttr, target, empty)) // nothing donated
+	f.Add(list(hello, devAttr, refused, refused, refused, refused, data, reply(0, func(e *encoder) { e.data([]byte("user.a\x00\x00")) })))
 	f.Add(list(hello, reply(howTag, func(e *encoder) { e.u16(77) })))
 	f.Add(list(hello, reply(howLonger, nil)))
 	f.Add(list(hello, devAttr, plainAttr, reply(0, func(e *encoder) { e.str("a\x00b") })))

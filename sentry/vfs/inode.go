@@ -43,9 +43,10 @@ type Dir interface {
 	// Remove takes away name, which is child: unlink(2), or rmdir(2) if
 	// child is a directory (ENOTEMPTY).
 	Remove(c *Ctx, name string, child Inode) error
-	// Rename moves name, which is child, to newName in to, replacing what is
-	// there. flags are renameat2(2)'s; EINVAL for those not supported.
-	Rename(c *Ctx, name string, child Inode, to Dir, newName string, flags uint32) error
+	// Rename moves name, which is child, to newName in to, where target is; nil
+	// for none. It is replaced. flags are renameat2(2)'s; EINVAL for those not
+	// supported.
+	Rename(c *Ctx, name string, child Inode, to Dir, newName string, target Inode, flags uint32) error
 }
 
 // A Temper is a directory in which files without a name can be made (O_TMPFILE).

@@ -321,7 +321,11 @@ func (r *renaming) run(slash, toSlash bool) error {
 	if !ok1 || !ok2 {
 		return linux.EPERM
 	}
-	if err := from.Rename(c, r.name, old.inode, to, r.toName, r.flags); err != nil {
+	var replaced Inode
+	if target != nil {
+		replaced = target.inode
+	}
+	if err := from.Rename(c, r.name, old.inode, to, r.toName, replaced, r.flags); err != nil {
 		return err
 	}
 	r.done(old, target)

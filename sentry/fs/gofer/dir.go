@@ -81,15 +81,17 @@ func (d dir) Remove(_ *vfs.Ctx, name string, child vfs.Inode) error {
 }
 
 // Rename implements vfs.Dir.
-func (d dir) Rename(_ *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newName string, flags uint32) error {
+func (d dir) Rename(_ *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newName string, target vfs.Inode, flags uint32) error {
 	t := inodeOf(to)
 	if t == nil || t.fs != d.fs {
 		return linux.EXDEV
 	}
 	defer d.stale()
 	defer t.stale()
-	if n := inodeOf(child); n != nil {
-		defer n.stale()
+	for _, i := range [...]vfs.Inode{child, target} {
+		if n := inodeOf(i); n != nil {
+			defer n.stale()
+		}
 	}
 	return d.fid.Rename(name, t.fid, newName, flags)
 }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"glovebox/abi/linux"
+	"glovebox/host"
 	"glovebox/p9"
 	"glovebox/sentry/memfile"
 )
@@ -106,8 +107,13 @@ func checkDonated(fd int, flags uint32) error {
 	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return linux.EIO
 	}
+	if made, err := host.MadeUp(fd); err != nil || made {
+		return linux.EIO
+	}
+	// Others make a file be written elsewhere, or not at all.
+	const matter = unix.O_ACCMODE | unix.O_PATH | unix.O_APPEND | unix.O_DIRECT | unix.O_ASYNC
 	got, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-	if err != nil || uint32(got)&linux.O_ACCMODE != flags {
+	if err != nil || uint32(got)&matter != flags {
 		return linux.EIO
 	}
 	return nil

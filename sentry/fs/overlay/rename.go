@@ -7,7 +7,7 @@ import (
 
 // Rename implements vfs.Dir. The VFS moves between directories one file at a
 // time.
-func (d dir) Rename(c *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newName string, flags uint32) error {
+func (d dir) Rename(c *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newName string, _ vfs.Inode, flags uint32) error {
 	t, ok := to.(dir)
 	if !ok || t.fs != d.fs {
 		return linux.EXDEV

@@ -88,7 +88,9 @@ func (d *Dir) Link(*vfs.Ctx, string, vfs.Inode) error { return linux.EPERM }
 func (d *Dir) Remove(*vfs.Ctx, string, vfs.Inode) error { return linux.EPERM }
 
 // Rename implements vfs.Dir.
-func (d *Dir) Rename(*vfs.Ctx, string, vfs.Inode, vfs.Dir, string, uint32) error { return linux.EPERM }
+func (d *Dir) Rename(*vfs.Ctx, string, vfs.Inode, vfs.Dir, string, vfs.Inode, uint32) error {
+	return linux.EPERM
+}
 
 // Open implements vfs.Inode.
 func (d *Dir) Open(*vfs.Ctx, uint32) (vfs.FileOps, error) { return &openDir{d: d}, nil }

@@ -194,7 +194,7 @@ func (d dir) removeLocked(name string, child vfs.Inode) error {
 }
 
 // Rename implements vfs.Dir. The VFS renames one at a time.
-func (d dir) Rename(_ *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newName string, flags uint32) error {
+func (d dir) Rename(_ *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newName string, _ vfs.Inode, flags uint32) error {
 	t, ok := to.(dir)
 	if !ok || t.fs != d.fs {
 		return linux.EXDEV
