@@ -17,7 +17,18 @@ func (mm *MM) Madvise(a guest.Addr, n uint64, advice int32) error {
 		return nil
 	}
 	mm.mu.Lock()
-	defer mm.unlock()
+	err := mm.advise(r, do)
+	mm.unlock()
+	if advice == linux.MADV_DONTNEED && (err == nil || err == linux.ENOMEM) {
+		if err := mm.reread(r); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// advise does what an advice does to each vma of r. mm.mu is held.
+func (mm *MM) advise(r guest.Range, do func(*MM, *vma) error) error {
 	hole := mm.holes(r)
 	from, to := mm.isolate(r)
 	for _, v := range append([]*vma(nil), mm.vmas[from:to]...) {
@@ -64,40 +75,91 @@ func reset(f vmaFlags) func(*MM, *vma) error {
 	return func(_ *MM, v *vma) error { v.flags &^= f; return nil }
 }
 
-// dontNeed gives memory back: it reads as zeros, or as the file again.
+// dontNeed gives memory back: it reads as zeros, or, after reread, as the file
+// again.
 func (mm *MM) dontNeed(v *vma) error {
 	switch {
 	case v.flags&vmaLocked != 0:
 		return linux.EINVAL
-	case !v.private() || v.mem == nil:
-		return nil // the pages are others' too, or the file's
-	case v.file == nil && !v.cow:
+	case !v.private() || v.mem == nil || v.file != nil:
+		return nil // the pages are others' too, or the file's, or a copy of those
+	case !v.cow:
 		v.mem.Punch(v.off, v.Len())
 		return nil
-	case v.file == nil:
-		// In a frozen file: new zeros take its place.
-		old := v.mem
-		if err := mm.anonymous(v); err != nil {
-			return err
-		}
-		mm.holdMem(v.mem)
-		mm.dropMem(old)
-		return mm.show(v)
 	}
-	// A copy of a file's page goes back to what the file holds.
-	m := v.file.Mappable()
-	own := v.mem
-	if v.cow || m == nil {
-		return nil
+	// In a frozen file: new zeros take its place.
+	old := v.mem
+	if err := mm.anonymous(v); err != nil {
+		return err
 	}
-	return own.Fill(v.off, v.Len(), func(p []byte, at int64) (int, error) {
-		n, err := m.ReadAt(p, int64(v.fileOff)+at)
-		if err == nil && n < len(p) {
-			clear(p[n:])
-			n = len(p)
+	mm.holdMem(v.mem)
+	mm.dropMem(old)
+	return mm.show(v)
+}
+
+// rereadSize is how much is read of a file at once.
+const rereadSize = 64 << 10
+
+// reread has the copies of files' pages in r hold what the files do. Files are
+// read without the lock, as their servers take their time; what is mapped
+// otherwise meanwhile stays so.
+func (mm *MM) reread(r guest.Range) error {
+	var buf []byte
+	for {
+		mm.mu.RLock()
+		c, ok := mm.nextCopy(r)
+		mm.mu.RUnlock()
+		if !ok {
+			return nil
 		}
-		return n, err
-	})
+		if buf == nil {
+			buf = make([]byte, rereadSize)
+		}
+		p := buf[:c.Len()]
+		n, err := c.file.Mappable().ReadAt(p, int64(c.fileOff))
+		if err == nil {
+			clear(p[max(n, 0):])
+			mm.mu.Lock()
+			if v := mm.at(c.Start); v != nil && v.isCopy() && v.file == c.file && v.fileOff+uint64(c.Start-v.Start) == c.fileOff && v.End >= c.End {
+				err = v.mem.Fill(v.off+uint64(c.Start-v.Start), c.Len(), func(b []byte, at int64) (int, error) { return copy(b, p[at:]), nil })
+			}
+			mm.unlock()
+		}
+		c.file.Dec()
+		if err != nil {
+			return linux.EIO
+		}
+		r.Start = c.End
+	}
+}
+
+// A fileCopy is some pages that are a copy of a file's, which it refers to.
+type fileCopy struct {
+	guest.Range
+	file    FileRef
+	fileOff uint64
+}
+
+// nextCopy returns the first such pages in r, not more than rereadSize.
+func (mm *MM) nextCopy(r guest.Range) (fileCopy, bool) {
+	for _, v := range mm.vmas[mm.find(r.Start):] {
+		part := v.Range.Intersect(r)
+		if v.Start >= r.End {
+			break
+		}
+		if part.Len() == 0 || !v.isCopy() || v.file.Mappable() == nil {
+			continue
+		}
+		part.End = min(part.End, part.Start+rereadSize)
+		v.file.Inc()
+		return fileCopy{part, v.file, v.fileOff + uint64(part.Start-v.Start)}, true
+	}
+	return fileCopy{}, false
+}
+
+// isCopy reports whether v holds an own copy of a file's pages.
+func (v *vma) isCopy() bool {
+	return v.private() && v.mem != nil && v.file != nil && !v.cow && v.flags&vmaLocked == 0
 }
 
 func (mm *MM) free(v *vma) error {

@@ -28,7 +28,7 @@ func (mm *MM) forkTo(child *MM) error {
 	if err := mm.freeze(); err != nil {
 		return err
 	}
-	child.mu.Lock()
+	child.mu.LockBelow() // nobody else has it yet
 	defer child.unlock()
 	child.brkStart, child.brk, child.base = mm.brkStart, mm.brk, mm.base
 	child.limits = mm.limits

@@ -52,7 +52,7 @@ func (d *content) read(b *guest.Buf, off int64) (done int64, err error) {
 		return 0, nil
 	}
 	if d.mem != nil {
-		n, err := d.mem.Access(uint64(off), int(left), guest.Load, b.CopyOut)
+		n, err := d.access(off, int(left), guest.Load, b.CopyOut)
 		return int64(n), err
 	}
 	for left > 0 {
@@ -74,6 +74,13 @@ func (d *content) read(b *guest.Buf, off int64) (done int64, err error) {
 	return done, nil
 }
 
+// access moves bytes between mem and what fn copies to or from: a guest's memory,
+// which may lie in the same file. So it goes through a buffer, and no lock of mem
+// is held meanwhile.
+func (d *content) access(off int64, n int, access guest.Access, fn func([]byte) (int, error)) (int, error) {
+	return memfile.Bounce(d.mem.FD(access == guest.Store), uint64(off), n, access, fn)
+}
+
 func (d *content) write(fs *FileSystem, b *guest.Buf, off int64) (done int64, err error) {
 	if off >= maxSize {
 		return 0, linux.EFBIG
@@ -84,7 +91,7 @@ func (d *content) write(fs *FileSystem, b *guest.Buf, off int64) (done int64, er
 			return 0, err
 		}
 		d.changes.Add(1)
-		n, err := d.mem.Access(uint64(off), b.Len(), guest.Store, b.CopyIn)
+		n, err := d.access(off, b.Len(), guest.Store, b.CopyIn)
 		d.setSize(max(d.size, off+int64(n)))
 		return int64(n), err
 	}
