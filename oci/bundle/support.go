@@ -84,7 +84,8 @@ func hasHooks(h *specs.Hooks) bool {
 	if h == nil {
 		return false
 	}
-	for _, list := range [][]specs.Hook{h.Prestart, h.CreateRuntime, h.CreateContainer, h.StartContainer, h.Poststart, h.Poststop} { //nolint:staticcheck // Docker sets prestart
+	//lint:ignore SA1019 Docker sets prestart
+	for _, list := range [][]specs.Hook{h.Prestart, h.CreateRuntime, h.CreateContainer, h.StartContainer, h.Poststart, h.Poststop} {
 		if len(list) > 0 {
 			return true
 		}

@@ -100,7 +100,7 @@ func readStat(pid int) (start uint64, state byte, err error) {
 	// The second field is the name in parentheses, whatever that contains.
 	_, rest, _ := bytes.Cut(b[bytes.LastIndexByte(b, ')')+1:], []byte(" "))
 	fields := bytes.Fields(rest)
-	const stateField, startField = 3 - 3, 22 - 3
+	const stateField, startField = 0, 19 // proc(5) calls the first 3
 	if len(fields) <= startField || len(fields[stateField]) != 1 {
 		return 0, 0, fmt.Errorf("/proc/%d/stat: unknown format", pid)
 	}

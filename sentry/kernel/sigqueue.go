@@ -86,13 +86,3 @@ func (q *sigQueue) discard(s linux.Sigset) {
 		return true
 	})
 }
-
-// find returns the queued entry that timer sent, or nil.
-func (q *sigQueue) find(timer *PosixTimer) *pendingSignal {
-	for i := range q.list {
-		if q.list[i].timer == timer {
-			return &q.list[i]
-		}
-	}
-	return nil
-}

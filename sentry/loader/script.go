@@ -85,7 +85,7 @@ func parseScript(head []byte) (name, arg string, ok bool) {
 	if !whole {
 		line = line[:len(line)-1]
 		rest := bytes.TrimLeft(line, blanks)
-		if len(rest) == 0 || bytes.IndexAny(head[len(head)-1-len(rest):], blanks+"\x00") < 0 {
+		if len(rest) == 0 || !bytes.ContainsAny(head[len(head)-1-len(rest):], blanks+"\x00") {
 			return "", "", false
 		}
 	}

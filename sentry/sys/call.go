@@ -8,7 +8,7 @@ import (
 
 // A Call is one row of the table.
 type Call struct {
-	Name    string      // from sysno.Names unless named
+	Name    string      // from sysno.Names
 	Missing string      // what is not supported; "" if nothing
 	Errno   linux.Errno // of a refused call, else 0
 	Why     string      // why it is refused
@@ -19,9 +19,6 @@ type Call struct {
 
 // A family is the rows of some calls, by number.
 type family map[int]Call
-
-// named gives a row a name other than its number's.
-func (c Call) named(name string) Call { c.Name = name; return c }
 
 // except says what a row does not support.
 func (c Call) except(missing string) Call { c.Missing = missing; return c }

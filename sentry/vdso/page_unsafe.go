@@ -5,7 +5,9 @@ import (
 	"unsafe"
 )
 
+//lint:ignore U1000 assembly, of which the address is taken
 func text()
+
 func textAddr() uintptr
 func ticks() uint64
 

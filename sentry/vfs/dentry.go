@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"strings"
 	"sync"
 	"sync/atomic"
 	"weak"
@@ -183,15 +182,4 @@ func (d *Dentry) isUnder(a *Dentry) bool {
 		}
 	}
 	return false
-}
-
-// validName reports whether a file can have the name.
-func validName(name string) error {
-	switch {
-	case name == "" || name == "." || name == ".." || strings.IndexByte(name, '/') >= 0:
-		return linux.EINVAL
-	case len(name) > linux.NAME_MAX:
-		return linux.ENAMETOOLONG
-	}
-	return nil
 }

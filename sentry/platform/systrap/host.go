@@ -30,7 +30,7 @@ func memfd(name string, size int64) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := unix.Ftruncate(fd, size); err == nil {
+	if err = unix.Ftruncate(fd, size); err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 	}
 	if err != nil {

@@ -3,6 +3,8 @@ package systrap
 import "glovebox/lib/asmtext"
 
 func stubAddr() uintptr
+
+//lint:ignore U1000 assembly, of which the address is taken
 func stub()
 func pause(n uint32)
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)
