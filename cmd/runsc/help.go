@@ -14,21 +14,26 @@ import (
 func helpCommand() command {
 	return command{
 		name: "help", args: "[COMMAND | syscalls | platforms]", summary: "explain a command",
-		examples: []string{"runsc help do", "runsc help syscalls"},
-		run: func(g *globals, _ *flag.FlagSet) func([]string) (int, error) {
-			return func(args []string) (int, error) { return help(g, args), nil }
+		examples: []string{"runsc help do", "runsc help syscalls", "runsc help --format=markdown syscalls"},
+		run: func(g *globals, fs *flag.FlagSet) func([]string) (int, error) {
+			format := fs.String("format", "text", "`format` of the list of calls: text or markdown")
+			return func(args []string) (int, error) { return help(g, args, *format), nil }
 		},
 	}
 }
 
-func help(g *globals, args []string) int {
+func help(g *globals, args []string, format string) int {
 	if len(args) == 0 {
 		usage(os.Stdout, g)
 		return 0
 	}
 	switch args[0] {
 	case "syscalls":
-		return printed(func(w io.Writer) { syscallsHelp(w) })
+		list, ok := syscallLists[format]
+		if !ok {
+			return fail(g, fmt.Errorf("help: --format=%s is neither text nor markdown", format))
+		}
+		return printed(list)
 	case "platforms":
 		fmt.Println("systrap  guest code runs in seccomp-confined processes; no virtualisation needed")
 		return 0

@@ -30,7 +30,7 @@ func main() {
 func Main(args []string) int {
 	g, rest, err := parseGlobals(args)
 	if errors.Is(err, flag.ErrHelp) {
-		return help(g, nil)
+		return help(g, nil, "")
 	}
 	if err != nil {
 		return fail(g, err)
