@@ -3,6 +3,7 @@
 # make test-full  those that take long, too
 # make lint    the checks alone
 # make fuzz    every fuzz target for a while
+# make docs    what is generated in docs/
 # make bench   what a sandbox costs; BENCH="--peer PATH" compares with another
 # make demo    a sandboxed shell that looks around
 
@@ -12,7 +13,7 @@ export CGO_ENABLED = 0
 # Where cmd/runsc looks at its standard streams before Go's runtime does.
 ENTRY = -E=runsc_entry
 
-.PHONY: build bench fuzz demo test test-full lint race lockcheck clean
+.PHONY: build bench fuzz fuzz-targets docs demo test test-full lint race lockcheck clean
 
 build:
 	$(GO) build -trimpath -ldflags='-s -w $(ENTRY)' -o bin/runsc ./cmd/runsc
@@ -27,9 +28,9 @@ test: lint build
 	$(GO) test -count=1 -timeout=30m ./...
 	$(MAKE) race lockcheck fuzz
 
-# What takes long, too.
-test-full:
-	GLOVEBOX_FULL=1 $(MAKE) test
+# What takes long, too. Goes on where it was interrupted; .full holds what was said.
+test-full: build
+	GO="$(GO)" test/full.sh
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt -w these:"; gofmt -l .; exit 1; }
@@ -40,11 +41,19 @@ lint:
 # Each target, wherever it is, for FUZZTIME.
 FUZZTIME = 30s
 fuzz:
-	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's,/[^/]*:func , ,' | sort | while read dir name; do \
+	@$(FUZZTARGETS) | while read dir name; do \
 		echo "$$dir $$name for $(FUZZTIME)"; \
 		$(GO) test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=20x $$dir </dev/null >.fuzz.log 2>&1 || { cat .fuzz.log; exit 1; }; \
 		tail -n 3 .fuzz.log | grep elapsed; \
 	done; status=$$?; rm -f .fuzz.log; exit $$status
+
+# The package and name of each, a line.
+FUZZTARGETS = grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's,/[^/]*:func , ,' | sort
+fuzz-targets:
+	@$(FUZZTARGETS)
+
+docs:
+	UPDATE_DOCS=1 $(GO) test -count=1 -run=TestCompatibilityPage ./cmd/runsc
 
 bench: build
 	$(GO) run ./test/bench $(BENCH)

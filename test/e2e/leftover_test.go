@@ -16,12 +16,16 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// TestManyRuns: 200 containers one after another and 20 at once leave nothing.
+// TestManyRuns: 200 containers one after another (500 with GLOVEBOX_FULL=1) and 20
+// at once leave nothing.
 func TestManyRuns(t *testing.T) {
 	h := newHost(t)
 	dir := h.bundle(nil, "sh", "-c", "sh -c 'exit 3' | cat; (exit 4); exit $?")
 	n := 200
-	if testing.Short() {
+	switch {
+	case os.Getenv("GLOVEBOX_FULL") != "":
+		n = 500
+	case testing.Short():
 		n = 20
 	}
 	for range n {
