@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -37,6 +38,26 @@ func TestHostileGuest(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if out, errs, status := do(t, "", bin); status != 0 {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+}
+
+// TestSpinners: threads that compute cost the sandbox no threads of its own.
+// More than the 10,000 at which a Go program dies take some minutes.
+func TestSpinners(t *testing.T) {
+	n := "100"
+	if os.Getenv("GLOVEBOX_FULL") != "" {
+		n = "10050"
+	}
+	bin := filepath.Join(t.TempDir(), "spinners")
+	gcc := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", bin, "../guest/spinners.c")
+	if out, err := gcc.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if out, errs, status := do(t, "", bin, n); status != 7 || out != "they spin\n" {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	if out, errs, status := do(t, "", "echo", "alive"); status != 0 {
 		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 }
