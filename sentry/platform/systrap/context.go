@@ -146,5 +146,5 @@ func (c *Context) Release() {
 	c.as.contexts[c.index] = nil
 	c.as.mu.Unlock()
 	c.p.unregister(c)
-	c.as.reclaim()
+	c.as.giveBack()
 }

@@ -2,7 +2,6 @@ package systrap
 
 import (
 	"math/bits"
-	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -98,19 +97,23 @@ func (p *Platform) unregister(c *Context) {
 // rings when it finds its task parked; that a guest rings for others costs
 // them one look.
 func (p *Platform) dispatch() {
-	word, sleeping := p.bell.u32(bWord), p.bell.u32(bSleeping)
+	sleeping := p.bell.u32(bSleeping)
+	var count [8]byte
 	for {
-		seen := word.Load()
-		p.ringAll()
 		sleeping.Swap(1)
-		if word.Load() == seen {
-			p.bell.futexSleep(bWord, seen, 0)
+		if !p.ringAll() {
+			// By way of Go's poller, whose thread goes on with what is woken.
+			if _, err := p.doorbell.Read(count[:]); err != nil {
+				panic(err) // an eventfd that stays open
+			}
 		}
 		sleeping.Store(0)
+		p.ringAll()
 	}
 }
 
-func (p *Platform) ringAll() {
+// ringAll wakes the tasks whose bits are set, and reports whether one was.
+func (p *Platform) ringAll() (found bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := 0; w*64 < len(p.contexts); w++ {
@@ -118,29 +121,34 @@ func (p *Platform) ringAll() {
 		if at.Load() == 0 {
 			continue
 		}
+		found = true
 		for set := at.Swap(0); set != 0; set &= set - 1 {
 			if i := w*64 + bits.TrailingZeros64(set); i < len(p.contexts) && p.contexts[i] != nil {
 				p.contexts[i].ring()
 			}
 		}
 	}
+	return found
 }
 
-// reap collects stubs that died. A process is marked dead before its number
-// is free, so nobody signals another one by that number.
-func (p *Platform) reap(died <-chan os.Signal) {
-	for range died {
-		p.mu.Lock()
-		list := make([]*Space, 0, len(p.spaces))
-		for as := range p.spaces {
-			list = append(list, as)
+// watch waits for the process's death and gives back what it held. A process
+// is marked dead before its number is free, so nobody signals another one by
+// that number.
+func (as *Space) watch() {
+	first := true
+	// By way of Go's poller: readable is dead.
+	err := as.death.Read(func(uintptr) bool {
+		if first {
+			first = false
+			return false
 		}
-		p.mu.Unlock()
-		for _, as := range list {
-			if as.collect() {
-				as.reclaim()
-			}
-		}
+		return as.collect()
+	})
+	if err != nil {
+		panic(err) // a pidfd that is closed after this
+	}
+	if done := as.reclaim(); done != nil {
+		done()
 	}
 }
 
@@ -153,25 +161,23 @@ func (as *Space) collect() bool {
 	}
 	as.kill()
 	unix.Waitid(unix.P_PIDFD, as.pidfd, nil, unix.WEXITED|unix.WNOHANG, nil)
-	as.p.mu.Lock()
-	delete(as.p.spaces, as)
-	as.p.mu.Unlock()
 	as.mu.Lock()
 	as.reaped = true
 	as.mu.Unlock()
 	return true
 }
 
-// reclaim gives back what a dead and released space held.
-func (as *Space) reclaim() {
+// reclaim gives back what a dead and released space held, and returns what is
+// to be called then.
+func (as *Space) reclaim() (done func()) {
 	as.mu.Lock()
 	defer as.mu.Unlock()
 	if !as.reaped || !as.released || as.chunks == nil {
-		return
+		return nil
 	}
 	for _, c := range as.contexts {
 		if c != nil {
-			return
+			return nil
 		}
 	}
 	for _, m := range as.chunks[1:] {
@@ -183,7 +189,7 @@ func (as *Space) reclaim() {
 		as.p.releaseText(r.t)
 	}
 	as.rooms = nil
-	go as.done()
+	return as.done
 }
 
 // nap lets others run before another try.

@@ -12,11 +12,13 @@ type rule struct {
 	args []cond
 }
 
-// A cond is: argument arg, and-ed with mask, is one of vals.
+// A cond is: argument arg, and-ed with mask, is one of vals; or, with not,
+// none of them.
 type cond struct {
 	arg  int
 	mask uint32
 	vals []uint32
+	not  bool
 }
 
 const all = ^uint32(0)
@@ -29,18 +31,20 @@ const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLON
 // operations on descriptors that it was given, and waiting.
 var stubRules = []rule{
 	{unix.SYS_RT_SIGRETURN, nil},
-	{unix.SYS_FUTEX, []cond{{1, all, []uint32{0, 1}}}}, // FUTEX_WAIT, FUTEX_WAKE
-	{unix.SYS_MMAP, []cond{{3, ^uint32(unix.MAP_POPULATE | unix.MAP_NORESERVE),
-		[]uint32{unix.MAP_FIXED | unix.MAP_SHARED, unix.MAP_FIXED | unix.MAP_PRIVATE}}}},
+	{unix.SYS_FUTEX, []cond{{arg: 1, mask: all, vals: []uint32{0, 1}}}}, // FUTEX_WAIT, FUTEX_WAKE
+	{unix.SYS_MMAP, []cond{{arg: 3, mask: ^uint32(unix.MAP_POPULATE | unix.MAP_NORESERVE),
+		vals: []uint32{unix.MAP_FIXED | unix.MAP_SHARED, unix.MAP_FIXED | unix.MAP_PRIVATE}}}},
 	{unix.SYS_MUNMAP, nil},
 	{unix.SYS_MPROTECT, nil},
-	{unix.SYS_MADVISE, []cond{{2, all, []uint32{unix.MADV_DONTNEED, unix.MADV_POPULATE_READ, unix.MADV_POPULATE_WRITE}}}},
-	{unix.SYS_RECVMSG, []cond{{0, all, []uint32{0}}}},
-	{unix.SYS_CLOSE, nil},
+	{unix.SYS_MADVISE, []cond{{arg: 2, mask: all, vals: []uint32{unix.MADV_DONTNEED, unix.MADV_POPULATE_READ, unix.MADV_POPULATE_WRITE}}}},
+	{unix.SYS_RECVMSG, []cond{{arg: 0, mask: all, vals: []uint32{fdSock}}}},
+	// Nothing else ever has the doorbell's number, so that no file is written.
+	{unix.SYS_CLOSE, []cond{{arg: 0, mask: all, vals: []uint32{fdBell}, not: true}}},
+	{unix.SYS_WRITE, []cond{{arg: 0, mask: all, vals: []uint32{fdBell}}}},
 	{unix.SYS_SIGALTSTACK, nil},
-	{unix.SYS_ARCH_PRCTL, []cond{{0, all, []uint32{0x1001, 0x1002}}}}, // ARCH_SET_GS, ARCH_SET_FS
+	{unix.SYS_ARCH_PRCTL, []cond{{arg: 0, mask: all, vals: []uint32{0x1001, 0x1002}}}}, // ARCH_SET_GS, ARCH_SET_FS
 	{unix.SYS_EXIT, nil},
-	{unix.SYS_CLONE, []cond{{0, all, []uint32{threadFlags}}}},
+	{unix.SYS_CLONE, []cond{{arg: 0, mask: all, vals: []uint32{threadFlags}}}},
 }
 
 // Offsets in struct seccomp_data, and actions of seccomp(2).
@@ -79,6 +83,9 @@ func stubFilter(rules []rule, textSize uint32) []bpf.RawInstruction {
 			for i, v := range c.vals {
 				// A match skips the values that follow and the trap.
 				body = append(body, bpf.JumpIf{Cond: bpf.JumpEqual, Val: v, SkipTrue: uint8(len(c.vals) - i)})
+			}
+			if c.not {
+				body = append(body, bpf.Jump{Skip: 1})
 			}
 			body = append(body, bpf.RetConstant{Val: retTrap})
 		}

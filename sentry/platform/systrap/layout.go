@@ -37,6 +37,7 @@ const (
 	sXLo     = 0x60
 	sXHi     = 0x64
 	sSelf    = 0x68
+	sOne     = 0x70
 	sCached  = 0xc0
 	sLocal   = 0xc4
 	sMsg     = 0x100
@@ -48,8 +49,7 @@ const (
 	aDoneSeq = 0x80
 	aWaiters = 0x84
 
-	bWord     = 0x00
-	bSleeping = 0x04
+	bSleeping = 0x00
 	bBits     = 0x40
 	bellIDs   = 1 << 16
 )
@@ -83,6 +83,12 @@ const (
 	opFD0   = 2
 	opRecv  = 4
 	opClone = 8
+)
+
+// Descriptors of a stub: the socket by which it is given others, the doorbell.
+const (
+	fdSock = 0
+	fdBell = 1
 )
 
 // fdSlots is the number of descriptors that a stub can refer to.

@@ -36,6 +36,7 @@
 #define S_XLO       0x60
 #define S_XHI       0x64
 #define S_SELF      0x68
+#define S_ONE       0x70
 #define S_CACHED    0xc0
 #define S_LOCAL     0xc4
 #define S_MSG       0x100
@@ -78,6 +79,10 @@
 #define CMD_REGS    5
 #define CMD_REGSFP  6
 
+// Descriptors of a stub: the socket by which it is given others, the doorbell.
+#define FD_SOCK     0
+#define FD_BELL     1
+
 #define KICK        10 // SIGUSR1
 #define UC_RIP      168
 
@@ -87,6 +92,5 @@
 #define A_FDS       0xe00
 
 // The doorbell.
-#define B_WORD      0x00
-#define B_SLEEPING  0x04
+#define B_SLEEPING  0x00
 #define B_BITS      0x40

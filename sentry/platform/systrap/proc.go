@@ -3,6 +3,7 @@ package systrap
 import (
 	"fmt"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,65 +14,92 @@ const chunkSlots = 8
 // A stubProc is a stub process in which no guest code has run yet.
 type stubProc struct {
 	pid   int
-	pidfd int
-	sock  int // descriptors for the stub
-	ctl   int // the file of its slots
+	pidfd int             // what death is of
+	exit  *os.File        // owns pidfd
+	death syscall.RawConn // of exit
+	sock  int             // descriptors for the stub
+	ctl   int             // the file of its slots
 	first page
 }
 
-// fill keeps one stub ready, because making one takes half a millisecond.
-func (p *Platform) fill() {
-	for {
-		s, err := p.makeStub()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "runsc: systrap:", err)
-			close(p.ready)
-			return
-		}
-		p.ready <- s
+// takeStub returns the stub that is ready, or one that is made meanwhile.
+func (p *Platform) takeStub() (*stubProc, error) {
+	p.making.Lock()
+	defer p.making.Unlock()
+	if err := p.orderLocked(); err != nil {
+		return nil, err
 	}
+	s := p.next
+	p.next = nil
+	if err := s.adopt(p); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
-func (p *Platform) makeStub() (s *stubProc, err error) {
-	s = &stubProc{pidfd: -1, sock: -1, ctl: -1}
+// orderStub has the template make the next stub, because that takes half a
+// millisecond. An error is reported when it is taken.
+func (p *Platform) orderStub() {
+	p.making.Lock()
+	defer p.making.Unlock()
+	_ = p.orderLocked()
+}
+
+func (p *Platform) orderLocked() (err error) {
+	if p.next != nil {
+		return nil
+	}
+	s := &stubProc{sock: -1, ctl: -1}
 	defer func() {
 		if err != nil {
 			s.close()
 		}
 	}()
 	if s.ctl, err = memfd("slots", ctlSize); err != nil {
-		return s, err
+		return err
 	}
 	if s.first, err = mapSlots(s.ctl, 0); err != nil {
-		return s, err
+		return err
 	}
 	p.initSlot(s.first[:slotSize], 0)
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return s, err
+		return err
 	}
 	s.sock = pair[0]
 	err = sendFDs(p.sock, 0, s.ctl, pair[1])
 	unix.Close(pair[1])
 	if err != nil {
-		return s, err
+		return err
 	}
+	p.next = s
+	return nil
+}
+
+// adopt learns which process the template made of s.
+func (s *stubProc) adopt(p *Platform) (err error) {
 	if s.pid, err = p.readPID(); err != nil {
-		return s, err
+		return err
 	}
 	if s.pid < 0 {
-		return s, fmt.Errorf("fork: %w", unix.Errno(-s.pid))
+		return fmt.Errorf("fork: %w", unix.Errno(-s.pid))
 	}
 	// Nobody reaps it before this: its number is its own.
-	if s.pidfd, err = unix.PidfdOpen(s.pid, 0); err != nil {
-		return s, err
+	if s.pidfd, err = unix.PidfdOpen(s.pid, unix.PIDFD_NONBLOCK); err != nil {
+		return err
 	}
+	s.exit = os.NewFile(uintptr(s.pidfd), "stub")
 	s.first.u32(sTID).Store(uint32(s.pid))
-	return s, nil
+	s.death, err = s.exit.SyscallConn()
+	return err
 }
 
 func (s *stubProc) close() {
-	for _, fd := range []int{s.pidfd, s.sock, s.ctl} {
+	if s.exit != nil {
+		s.exit.Close()
+	}
+	for _, fd := range []int{s.sock, s.ctl} {
 		if fd >= 0 {
 			unix.Close(fd)
 		}
@@ -101,6 +129,7 @@ func (p *Platform) initSlot(s page, i int) {
 	s.u32(sXLo).Store(uint32(p.x.features))
 	s.u32(sXHi).Store(uint32(p.x.features >> 32))
 	s.u64(sSelf).Store(base)
+	s.u64(sOne).Store(1)
 	s.u32(sCached).Store(0)
 	// struct msghdr, its iovec and its control buffer, for receiving
 	// descriptors one at a time.

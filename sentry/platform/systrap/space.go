@@ -48,14 +48,15 @@ const scratchFD = fdSlots - 1
 
 // NewAddressSpace implements platform.Platform.
 func (p *Platform) NewAddressSpace() (platform.AddressSpace, error) {
-	s, ok := <-p.ready
-	if !ok {
+	s, err := p.takeStub()
+	if err != nil {
 		return nil, linux.ENOMEM
 	}
 	as := &Space{p: p, stubProc: s, chunks: []page{s.first}}
-	p.mu.Lock()
-	p.spaces[as] = struct{}{}
-	p.mu.Unlock()
+	go func() {
+		p.orderStub()
+		as.watch()
+	}()
 	return as, nil
 }
 
@@ -290,5 +291,12 @@ func (as *Space) Release(done func()) {
 	as.released = true
 	as.done = done
 	as.mu.Unlock()
-	as.reclaim()
+	as.giveBack()
+}
+
+// giveBack is reclaim for a task, which does not wait for it.
+func (as *Space) giveBack() {
+	if done := as.reclaim(); done != nil {
+		go done()
+	}
 }

@@ -146,15 +146,15 @@ give:
 	ANDL	$0xffff, AX
 	LOCK
 	BTSL	AX, B_BITS(R8)
-	LOCK
-	INCL	B_WORD(R8)
 	CMPL	B_SLEEPING(R8), $0
-	JEQ	spin
-	MOVQ	R8, DI
-	MOVL	$1, SI // FUTEX_WAKE
-	MOVL	$1, DX
-	MOVL	$SYS_futex, AX
+	JEQ	doze
+	MOVL	$FD_BELL, DI
+	LEAQ	S_ONE(BX), SI
+	MOVL	$8, DX
+	MOVL	$SYS_write, AX
 	SYSCALL
+	// The Sentry may need this processor to come.
+	JMP	doze
 
 spin:
 	MOVL	S_SPIN(BX), CX
@@ -383,7 +383,8 @@ thread:
 	SYSCALL
 	JMP	spin
 
-	// The template: descriptor 3 is its socket, 4 the doorbell.
+	// The template: descriptor 3 is its socket, 4 the doorbell's memory, 5 the
+	// doorbell.
 template:
 	MOVQ	$(DATA_BASE+DATA_TOP), SP
 	MOVQ	$0x10000, DI
@@ -526,10 +527,14 @@ child:
 	CMPQ	AX, BX
 	JNE	gone
 	MOVL	R13, DI
-	XORL	SI, SI
+	MOVL	$FD_SOCK, SI
 	MOVL	$SYS_dup2, AX
 	SYSCALL
-	MOVL	$1, DI
+	MOVL	$5, DI
+	MOVL	$FD_BELL, SI
+	MOVL	$SYS_dup2, AX
+	SYSCALL
+	MOVL	$2, DI
 	MOVL	$-1, SI
 	XORL	DX, DX
 	MOVL	$SYS_close_range, AX

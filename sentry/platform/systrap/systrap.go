@@ -12,7 +12,6 @@ package systrap
 import (
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime"
 	"strconv"
 	"sync"
@@ -30,20 +29,23 @@ type Platform struct {
 	x       xstate
 	entries entries
 	// reopen returns a read-only descriptor of the file behind another.
-	reopen   func(fd int) (int, error)
-	texts    texts
-	sock     int // to the template
+	reopen func(fd int) (int, error)
+	texts  texts
+	sock   int // to the template
+	// Stubs set a bit in bell and write to doorbell, an eventfd.
 	bell     page
-	ready    chan *stubProc
+	doorbell *os.File
 	spinners atomic.Int32
 	patience patience
 	// maxSpinners leaves the guests a processor.
 	maxSpinners int32
 
+	making sync.Mutex
+	next   *stubProc // guarded by making; ordered from the template
+
 	mu       sync.Mutex
-	contexts []*Context          // guarded by mu; by id, nil where free
-	free     []int               // guarded by mu; ids that are
-	spaces   map[*Space]struct{} // guarded by mu; not yet reaped
+	contexts []*Context // guarded by mu; by id, nil where free
+	free     []int      // guarded by mu; ids that are
 }
 
 var _ platform.Platform = (*Platform)(nil)
@@ -69,7 +71,7 @@ func New() (*Platform, error) {
 // pid namespace, which is the working directory meanwhile. reopen returns a
 // read-only descriptor of the memory file behind another; it is used later.
 func NewIn(procFD int, reopen func(fd int) (int, error)) (*Platform, error) {
-	p := &Platform{x: hostXstate(), entries: stubEntries(stubText()), reopen: reopen, patience: patient, ready: make(chan *stubProc, 1), spaces: map[*Space]struct{}{}}
+	p := &Platform{x: hostXstate(), entries: stubEntries(stubText()), reopen: reopen, patience: patient}
 	p.texts.byFile = map[uint64]*text{}
 	if p.x.size == fxsaveSize || p.x.size > stackOff-sXS {
 		return nil, fmt.Errorf("this processor's extended state of %d bytes is not supported: it takes XSAVE, and at most %d bytes",
@@ -85,34 +87,32 @@ func NewIn(procFD int, reopen func(fd int) (int, error)) (*Platform, error) {
 		return nil, fmt.Errorf("doorbell: %w", err)
 	}
 	p.bell = mem
+	ring, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("doorbell: %w", err)
+	}
+	p.doorbell = os.NewFile(uintptr(ring), "doorbell")
 	started := make(chan error)
 	go func() {
 		// The template dies with the thread that started it, which
 		// therefore never ends.
 		runtime.LockOSThread()
-		started <- withoutASLR(func() error { return p.startTemplate(bell, procFD) })
+		started <- withoutASLR(func() error { return p.startTemplate(bell, ring, procFD) })
 		select {}
 	}()
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting the template process: %w", err)
 	}
-	// The dispatcher's thread sleeps in a host call most of the time and
-	// would keep a processor from the tasks.
-	n := runtime.GOMAXPROCS(0)
-	p.maxSpinners = int32(n - 1)
-	runtime.GOMAXPROCS(n + 1)
-	died := make(chan os.Signal, 1)
-	signal.Notify(died, unix.SIGCHLD)
-	go p.reap(died)
+	p.maxSpinners = int32(runtime.GOMAXPROCS(0) - 1)
 	go p.dispatch()
-	go p.fill()
+	p.orderStub()
 	return p, nil
 }
 
 // Limits implements platform.Platform.
 func (p *Platform) Limits() guest.Range { return guest.Range{Start: 0x10000, End: textBase} }
 
-func (p *Platform) startTemplate(bell, procFD int) error {
+func (p *Platform) startTemplate(bell, ring, procFD int) error {
 	img := templateELF(stubFilter(stubRules, uint32(len(stubText()))))
 	exe, err := executable(img, procFD)
 	if err != nil {
@@ -136,7 +136,7 @@ func (p *Platform) startTemplate(bell, procFD int) error {
 	defer unix.Fchdir(cwd)
 	b := uintptr(bell)
 	pid, err := syscall.ForkExec(fmt.Sprintf("self/fd/%d", exe), []string{"stub"}, &syscall.ProcAttr{
-		Files: []uintptr{b, b, b, uintptr(pair[1]), b},
+		Files: []uintptr{b, b, b, uintptr(pair[1]), b, uintptr(ring)},
 		Sys:   &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL},
 	})
 	if err != nil {
