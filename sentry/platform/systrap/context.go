@@ -18,7 +18,6 @@ type Context struct {
 	p     *Platform
 	as    *Space
 	index int
-	id    int // in Platform.contexts
 	slot  page
 	base  uint64 // of the slot in the stub
 	wake  chan struct{}
@@ -145,6 +144,5 @@ func (c *Context) Release() {
 	c.as.mu.Lock()
 	c.as.contexts[c.index] = nil
 	c.as.mu.Unlock()
-	c.p.unregister(c)
 	c.as.giveBack()
 }

@@ -88,9 +88,7 @@ func (c *Context) await(cmd uint32, ops int) bool {
 	}
 	parked := c.slot.u32(sParked)
 	parked.Swap(1)
-	for turn.Load() == turnStub && !c.as.dead.Load() {
-		<-c.wake
-	}
+	c.as.bell.wait(c)
 	parked.Store(0)
 	return !c.as.dead.Load()
 }

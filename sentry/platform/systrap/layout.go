@@ -5,8 +5,6 @@ const (
 	textBase = 0x7ff000000000
 	dataBase = 0x7ff000100000
 	dataSize = 0x10000
-	bellBase = 0x7ff000200000
-	bellSize = 0x4000
 	ctlBase  = 0x7ff010000000
 	ctlSize  = 0x40000000
 
@@ -25,7 +23,7 @@ const (
 	sCmd     = 0x10
 	sNops    = 0x14
 	sTID     = 0x18
-	sID      = 0x1c
+	sIndex   = 0x1c
 	sMySeq   = 0x20
 	sNeedSeq = 0x24
 	sUC      = 0x28
@@ -48,10 +46,9 @@ const (
 
 	aDoneSeq = 0x80
 	aWaiters = 0x84
-
-	bSleeping = 0x00
-	bBits     = 0x40
-	bellIDs   = 1 << 16
+	// Which threads rang: those whose index is that of a set bit, modulo bellBits.
+	aBits    = 0xc00
+	bellBits = 512
 )
 
 // Whose turn it is (sTurn). What is the Sentry's says where the state is.

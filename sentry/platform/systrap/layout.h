@@ -4,8 +4,6 @@
 #define TEXT_BASE   0x7ff000000000
 #define DATA_BASE   0x7ff000100000
 #define DATA_SIZE   0x10000
-#define BELL_BASE   0x7ff000200000
-#define BELL_SIZE   0x4000
 #define CTL_BASE    0x7ff010000000
 #define CTL_SIZE    0x40000000
 #define AFTER_CTL   0x7ff050000000
@@ -24,7 +22,7 @@
 #define S_CMD       0x10
 #define S_NOPS      0x14
 #define S_TID       0x18
-#define S_ID        0x1c
+#define S_INDEX     0x1c
 #define S_MYSEQ     0x20
 #define S_NEEDSEQ   0x24
 #define S_UC        0x28
@@ -89,8 +87,6 @@
 // In slot 0, for the whole address space.
 #define A_DONESEQ   0x80
 #define A_WAITERS   0x84
+#define A_BITS      0xc00
+#define BELL_MASK   0x1ff
 #define A_FDS       0xe00
-
-// The doorbell.
-#define B_SLEEPING  0x00
-#define B_BITS      0x40

@@ -17,8 +17,9 @@ type stubProc struct {
 	pidfd int             // what death is of
 	exit  *os.File        // owns pidfd
 	death syscall.RawConn // of exit
-	sock  int             // descriptors for the stub
-	ctl   int             // the file of its slots
+	bell  bell
+	sock  int // descriptors for the stub
+	ctl   int // the file of its slots
 	first page
 }
 
@@ -68,7 +69,10 @@ func (p *Platform) orderLocked() (err error) {
 		return err
 	}
 	s.sock = pair[0]
-	err = sendFDs(p.sock, 0, s.ctl, pair[1])
+	ring, err := s.bell.open()
+	if err == nil {
+		err = sendFDs(p.sock, 0, s.ctl, pair[1], ring)
+	}
 	unix.Close(pair[1])
 	if err != nil {
 		return err
@@ -96,8 +100,10 @@ func (s *stubProc) adopt(p *Platform) (err error) {
 }
 
 func (s *stubProc) close() {
-	if s.exit != nil {
-		s.exit.Close()
+	for _, f := range []*os.File{s.exit, s.bell.file} {
+		if f != nil {
+			f.Close()
+		}
 	}
 	for _, fd := range []int{s.sock, s.ctl} {
 		if fd >= 0 {
@@ -124,6 +130,7 @@ func (p *Platform) initSlot(s page, i int) {
 	s.u32(sSpin).Store(stubSpins)
 	s.u32(sParked).Store(0)
 	s.u32(sTID).Store(0)
+	s.u32(sIndex).Store(uint32(i))
 	s.u32(sState).Store(1)
 	s.u32(sKicked).Store(0)
 	s.u32(sXLo).Store(uint32(p.x.features))

@@ -218,10 +218,6 @@ func (as *Space) NewContext() (platform.Context, error) {
 	c.slot = as.chunks[i/chunkSlots][i%chunkSlots*slotSize:][:slotSize]
 	c.base = uint64(ctlBase + i*slotSize)
 	first := len(as.contexts) == 0
-	if err := as.p.register(c); err != nil {
-		as.mu.Unlock()
-		return nil, err
-	}
 	for len(as.contexts) <= i {
 		as.contexts = append(as.contexts, nil)
 	}
@@ -241,7 +237,6 @@ func (as *Space) NewContext() (platform.Context, error) {
 		as.mu.Lock()
 		as.contexts[i] = nil
 		as.mu.Unlock()
-		as.p.unregister(c)
 		return nil, linux.EAGAIN
 	}
 	return c, nil
@@ -279,9 +274,7 @@ func (as *Space) kill() {
 	}
 	list := as.liveLocked()
 	as.mu.Unlock()
-	for _, c := range list {
-		c.ring()
-	}
+	as.bell.ringAll(list)
 }
 
 // Release implements platform.AddressSpace.

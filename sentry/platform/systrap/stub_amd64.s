@@ -141,13 +141,11 @@ give:
 	XCHGL	AX, S_TURN(BX) // the Sentry's turn; a full barrier
 	CMPL	S_PARKED(BX), $0
 	JEQ	spin
-	MOVQ	$BELL_BASE, R8
-	MOVL	S_ID(BX), AX
-	ANDL	$0xffff, AX
+	MOVQ	$CTL_BASE, R8
+	MOVL	S_INDEX(BX), AX
+	ANDL	$BELL_MASK, AX
 	LOCK
-	BTSL	AX, B_BITS(R8)
-	CMPL	B_SLEEPING(R8), $0
-	JEQ	doze
+	BTSL	AX, A_BITS(R8)
 	MOVL	$FD_BELL, DI
 	LEAQ	S_ONE(BX), SI
 	MOVL	$8, DX
@@ -383,8 +381,7 @@ thread:
 	SYSCALL
 	JMP	spin
 
-	// The template: descriptor 3 is its socket, 4 the doorbell's memory, 5 the
-	// doorbell.
+	// The template: descriptor 3 is its socket.
 template:
 	MOVQ	$(DATA_BASE+DATA_TOP), SP
 	MOVQ	$0x10000, DI
@@ -394,17 +391,6 @@ template:
 	MOVQ	$AFTER_CTL, DI
 	MOVQ	$(USER_TOP-AFTER_CTL), SI
 	MOVL	$SYS_munmap, AX
-	SYSCALL
-	MOVQ	$BELL_BASE, DI
-	MOVQ	$BELL_SIZE, SI
-	MOVL	$3, DX    // PROT_READ|PROT_WRITE
-	MOVL	$0x11, R10 // MAP_SHARED|MAP_FIXED
-	MOVL	$4, R8
-	XORL	R9, R9
-	MOVL	$SYS_mmap, AX
-	SYSCALL
-	MOVL	$4, DI
-	MOVL	$SYS_close, AX
 	SYSCALL
 	MOVL	$38, DI // PR_SET_NO_NEW_PRIVS
 	MOVL	$1, SI
@@ -464,7 +450,7 @@ serve:
 	MOVQ	$1, 24(SP)
 	LEAQ	96(SP), CX
 	MOVQ	CX, 32(SP)
-	MOVQ	$24, 40(SP)
+	MOVQ	$32, 40(SP)
 	MOVQ	AX, 48(SP)
 	LEAQ	80(SP), CX
 	MOVQ	CX, 64(SP)
@@ -480,6 +466,7 @@ serve:
 	JLE	gone
 	MOVL	112(SP), R12 // the control file
 	MOVL	116(SP), R13 // the stub's socket
+	MOVL	120(SP), R14 // its doorbell
 	MOVL	$0x8011, DI // CLONE_PARENT|SIGCHLD
 	XORL	SI, SI
 	XORL	DX, DX
@@ -494,6 +481,9 @@ serve:
 	MOVL	$SYS_close, AX
 	SYSCALL
 	MOVL	R13, DI
+	MOVL	$SYS_close, AX
+	SYSCALL
+	MOVL	R14, DI
 	MOVL	$SYS_close, AX
 	SYSCALL
 report:
@@ -530,7 +520,7 @@ child:
 	MOVL	$FD_SOCK, SI
 	MOVL	$SYS_dup2, AX
 	SYSCALL
-	MOVL	$5, DI
+	MOVL	R14, DI
 	MOVL	$FD_BELL, SI
 	MOVL	$SYS_dup2, AX
 	SYSCALL

@@ -6,12 +6,11 @@
 // through a slot: 32 KiB of memory shared between them, in which the stub's
 // signal handler leaves the registers. All of a slot is hostile.
 //
-// Lock order: Context.mu, Space.mu, Platform.mu or texts.mu, text.mu.
+// Lock order: Context.mu, Space.mu, texts.mu, text.mu.
 package systrap
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strconv"
 	"sync"
@@ -29,12 +28,9 @@ type Platform struct {
 	x       xstate
 	entries entries
 	// reopen returns a read-only descriptor of the file behind another.
-	reopen func(fd int) (int, error)
-	texts  texts
-	sock   int // to the template
-	// Stubs set a bit in bell and write to doorbell, an eventfd.
-	bell     page
-	doorbell *os.File
+	reopen   func(fd int) (int, error)
+	texts    texts
+	sock     int // to the template
 	spinners atomic.Int32
 	patience patience
 	// maxSpinners leaves the guests a processor.
@@ -42,10 +38,6 @@ type Platform struct {
 
 	making sync.Mutex
 	next   *stubProc // guarded by making; ordered from the template
-
-	mu       sync.Mutex
-	contexts []*Context // guarded by mu; by id, nil where free
-	free     []int      // guarded by mu; ids that are
 }
 
 var _ platform.Platform = (*Platform)(nil)
@@ -77,34 +69,18 @@ func NewIn(procFD int, reopen func(fd int) (int, error)) (*Platform, error) {
 		return nil, fmt.Errorf("this processor's extended state of %d bytes is not supported: it takes XSAVE, and at most %d bytes",
 			p.x.size, stackOff-sXS)
 	}
-	bell, err := memfd("doorbell", bellSize)
-	if err != nil {
-		return nil, fmt.Errorf("doorbell: %w", err)
-	}
-	defer unix.Close(bell)
-	mem, err := unix.Mmap(bell, 0, bellSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, fmt.Errorf("doorbell: %w", err)
-	}
-	p.bell = mem
-	ring, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("doorbell: %w", err)
-	}
-	p.doorbell = os.NewFile(uintptr(ring), "doorbell")
 	started := make(chan error)
 	go func() {
 		// The template dies with the thread that started it, which
 		// therefore never ends.
 		runtime.LockOSThread()
-		started <- withoutASLR(func() error { return p.startTemplate(bell, ring, procFD) })
+		started <- withoutASLR(func() error { return p.startTemplate(procFD) })
 		select {}
 	}()
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting the template process: %w", err)
 	}
 	p.maxSpinners = int32(runtime.GOMAXPROCS(0) - 1)
-	go p.dispatch()
 	p.orderStub()
 	return p, nil
 }
@@ -112,7 +88,7 @@ func NewIn(procFD int, reopen func(fd int) (int, error)) (*Platform, error) {
 // Limits implements platform.Platform.
 func (p *Platform) Limits() guest.Range { return guest.Range{Start: 0x10000, End: textBase} }
 
-func (p *Platform) startTemplate(bell, ring, procFD int) error {
+func (p *Platform) startTemplate(procFD int) error {
 	img := templateELF(stubFilter(stubRules, uint32(len(stubText()))))
 	exe, err := executable(img, procFD)
 	if err != nil {
@@ -134,9 +110,9 @@ func (p *Platform) startTemplate(bell, ring, procFD int) error {
 		return err
 	}
 	defer unix.Fchdir(cwd)
-	b := uintptr(bell)
+	sock := uintptr(pair[1])
 	pid, err := syscall.ForkExec(fmt.Sprintf("self/fd/%d", exe), []string{"stub"}, &syscall.ProcAttr{
-		Files: []uintptr{b, b, b, uintptr(pair[1]), b, uintptr(ring)},
+		Files: []uintptr{sock, sock, sock, sock},
 		Sys:   &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL},
 	})
 	if err != nil {

@@ -339,15 +339,15 @@ func TestLayout(t *testing.T) {
 	}
 	want := map[string]int64{
 		"TEXT_BASE": textBase, "DATA_BASE": dataBase, "DATA_SIZE": dataSize,
-		"BELL_BASE": bellBase, "BELL_SIZE": bellSize, "CTL_BASE": ctlBase, "CTL_SIZE": ctlSize,
+		"CTL_BASE": ctlBase, "CTL_SIZE": ctlSize,
 		"SLOT_MASK": -slotSize, "S_TURN": sTurn, "S_SLEEP": sSleep, "S_PARKED": sParked,
-		"S_SPIN": sSpin, "S_CMD": sCmd, "S_NOPS": sNops, "S_TID": sTID, "S_ID": sID,
+		"S_SPIN": sSpin, "S_CMD": sCmd, "S_NOPS": sNops, "S_TID": sTID, "S_INDEX": sIndex,
 		"S_MYSEQ": sMySeq, "S_NEEDSEQ": sNeedSeq, "S_UC": sUC, "S_INFO": sInfo,
 		"S_RESUME": sResume, "S_SS": sSS, "S_MSG": sMsg, "S_OPS": sOps,
 		"A_DONESEQ": aDoneSeq, "A_WAITERS": aWaiters,
 		"S_ONE": sOne, "FD_SOCK": fdSock, "FD_BELL": fdBell, "TURN_STUB": turnStub, "TURN_IDLE": turnIdle, "CMD_RESUME": cmdResume, "CMD_POST": cmdPost, "CMD_EXIT": cmdExit, "CMD_SPILL": cmdSpill,
 		"CMD_RETURN": cmdReturn, "CMD_REGS": cmdRegs, "CMD_REGSFP": cmdRegsFP, "S_STATE": sState, "S_KICKED": sKicked, "S_XLO": sXLo, "S_XHI": sXHi,
-		"S_SELF": sSelf, "S_CACHED": sCached, "S_LOCAL": sLocal, "S_GR8": sGregs, "S_GEFL": sGregs + 8*gEFL, "S_IRET": sIret, "S_XS": sXS, "B_SLEEPING": bSleeping, "B_BITS": bBits,
+		"S_SELF": sSelf, "S_CACHED": sCached, "S_LOCAL": sLocal, "S_GR8": sGregs, "S_GEFL": sGregs + 8*gEFL, "S_IRET": sIret, "S_XS": sXS, "A_BITS": aBits, "BELL_MASK": bellBits - 1,
 	}
 	for _, m := range regexp.MustCompile(`(?m)^#define (\w+)\s+(\S+)`).FindAllStringSubmatch(string(text), -1) {
 		v, err := strconv.ParseInt(m[2], 0, 64)
