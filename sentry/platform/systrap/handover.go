@@ -76,8 +76,7 @@ func copyOps(slot page, n int, ops []op, msg uint64) int {
 // await waits until it is the Sentry's turn. A thread that runs no guest code
 // meanwhile has only the watchdog's time.
 func (c *Context) await(cmd uint32, ops int) bool {
-	turn := c.slot.u32(sTurn)
-	if c.pace.spin(c.p, turn, ops) {
+	if c.pace.spin(c, ops) {
 		return !c.as.dead.Load()
 	}
 	if cmd == cmdPost || cmd == cmdSpill {

@@ -36,6 +36,8 @@ const (
 	sXHi     = 0x64
 	sSelf    = 0x68
 	sOne     = 0x70
+	sCPU     = 0x78 // on which the Sentry and the stub were when they last handed over
+	sStubCPU = 0x7c
 	sCached  = 0xc0
 	sLocal   = 0xc4
 	sMsg     = 0x100
@@ -50,6 +52,9 @@ const (
 	aBits    = 0xc00
 	bellBits = 512
 )
+
+// noCPU is no processor's number.
+const noCPU = 1<<32 - 1
 
 // Whose turn it is (sTurn). What is the Sentry's says where the state is.
 const (

@@ -35,6 +35,8 @@
 #define S_XHI       0x64
 #define S_SELF      0x68
 #define S_ONE       0x70
+#define S_CPU       0x78
+#define S_STUBCPU   0x7c
 #define S_CACHED    0xc0
 #define S_LOCAL     0xc4
 #define S_MSG       0x100
@@ -80,6 +82,9 @@
 // Descriptors of a stub: the socket by which it is given others, the doorbell.
 #define FD_SOCK     0
 #define FD_BELL     1
+
+// The segment whose limit is the processor and its node (GDT_ENTRY_CPUNODE).
+#define CPU_SEG     0x7b
 
 #define KICK        10 // SIGUSR1
 #define UC_RIP      168

@@ -137,6 +137,7 @@ func (p *Platform) initSlot(s page, i int) {
 	s.u32(sXHi).Store(uint32(p.x.features >> 32))
 	s.u64(sSelf).Store(base)
 	s.u64(sOne).Store(1)
+	s.u32(sStubCPU).Store(noCPU)
 	s.u32(sCached).Store(0)
 	// struct msghdr, its iovec and its control buffer, for receiving
 	// descriptors one at a time.

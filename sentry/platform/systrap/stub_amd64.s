@@ -156,6 +156,7 @@ give:
 
 spin:
 	MOVL	S_SPIN(BX), CX
+	LEAL	-64(CX), DX
 spinning:
 	MOVL	S_TURN(BX), AX
 	CMPL	AX, $TURN_STUB
@@ -164,8 +165,22 @@ spinning:
 	JEQ	doze
 	PAUSE
 	DECL	CX
+	CMPL	CX, DX
+	JEQ	where
+	TESTL	CX, CX
 	JGT	spinning
+	JMP	doze
+where:
+	// To spin on the processor that the Sentry needs is in vain.
+	MOVL	$CPU_SEG, AX
+	LSLL	AX, AX
+	MOVL	AX, S_STUBCPU(BX)
+	CMPL	S_CPU(BX), AX
+	JNE	spinning
 doze:
+	MOVL	$CPU_SEG, AX
+	LSLL	AX, AX
+	MOVL	AX, S_STUBCPU(BX)
 	MOVL	$1, AX
 	XCHGL	AX, S_SLEEP(BX)
 sleep:
@@ -379,7 +394,7 @@ thread:
 	XORL	SI, SI
 	MOVL	$SYS_sigaltstack, AX
 	SYSCALL
-	JMP	spin
+	JMP	doze
 
 	// The template: descriptor 3 is its socket.
 template:
@@ -558,7 +573,7 @@ child:
 	MOVQ	$DATA_SIZE, SI
 	MOVL	$SYS_munmap, AX
 	SYSCALL
-	JMP	spin
+	JMP	doze
 
 	PCALIGN	$16
 	BYTE	$0xf1; BYTE $0xf1; BYTE $0xf1; BYTE $0xf1
@@ -579,6 +594,13 @@ again:
 	PAUSE
 	DECL	CX
 	JGT	again
+	RET
+
+// func processor() uint32
+TEXT ·processor(SB), NOSPLIT, $0-4
+	MOVL	$CPU_SEG, AX
+	LSLL	AX, AX
+	MOVL	AX, ret+0(FP)
 	RET
 
 // func cpuid(leaf, sub uint32) (a, b, c, d uint32)

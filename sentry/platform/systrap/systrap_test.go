@@ -345,7 +345,7 @@ func TestLayout(t *testing.T) {
 		"S_MYSEQ": sMySeq, "S_NEEDSEQ": sNeedSeq, "S_UC": sUC, "S_INFO": sInfo,
 		"S_RESUME": sResume, "S_SS": sSS, "S_MSG": sMsg, "S_OPS": sOps,
 		"A_DONESEQ": aDoneSeq, "A_WAITERS": aWaiters,
-		"S_ONE": sOne, "FD_SOCK": fdSock, "FD_BELL": fdBell, "TURN_STUB": turnStub, "TURN_IDLE": turnIdle, "CMD_RESUME": cmdResume, "CMD_POST": cmdPost, "CMD_EXIT": cmdExit, "CMD_SPILL": cmdSpill,
+		"S_ONE": sOne, "S_CPU": sCPU, "S_STUBCPU": sStubCPU, "FD_SOCK": fdSock, "FD_BELL": fdBell, "TURN_STUB": turnStub, "TURN_IDLE": turnIdle, "CMD_RESUME": cmdResume, "CMD_POST": cmdPost, "CMD_EXIT": cmdExit, "CMD_SPILL": cmdSpill,
 		"CMD_RETURN": cmdReturn, "CMD_REGS": cmdRegs, "CMD_REGSFP": cmdRegsFP, "S_STATE": sState, "S_KICKED": sKicked, "S_XLO": sXLo, "S_XHI": sXHi,
 		"S_SELF": sSelf, "S_CACHED": sCached, "S_LOCAL": sLocal, "S_GR8": sGregs, "S_GEFL": sGregs + 8*gEFL, "S_IRET": sIret, "S_XS": sXS, "A_BITS": aBits, "BELL_MASK": bellBits - 1,
 	}
