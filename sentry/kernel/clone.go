@@ -105,6 +105,9 @@ func (t *Task) Clone(a *CloneArgs) (int32, error) {
 	if a.Flags&linux.CLONE_VFORK != 0 {
 		// Killed or not, the child exists.
 		_ = t.BlockKillable(child.vforkDone.Load)
+		if lends(a.Flags) {
+			t.takeBack()
+		}
 	}
 	return tid, nil
 }
@@ -123,14 +126,7 @@ func (t *Task) copyTask(a *CloneArgs) (*Task, error) {
 		}
 		child.mem = m
 	}
-	ctx, err := child.mem.AddressSpace().NewContext()
-	if err != nil {
-		child.mem.DecUsers()
-		return nil, linux.EAGAIN
-	}
-	child.ctx = ctx
-	if err := ctx.SetFP(t.ctx.FP()); err != nil {
-		ctx.Release()
+	if err := t.copyContext(child, f); err != nil {
 		child.mem.DecUsers()
 		return nil, linux.EAGAIN
 	}
@@ -169,6 +165,24 @@ func (t *Task) copyTask(a *CloneArgs) (*Task, error) {
 	}
 	child.tg = t.newGroup(f, a.ExitSignal)
 	return child, nil
+}
+
+// copyContext gives child a context in which the extended state is t's.
+func (t *Task) copyContext(child *Task, flags uint64) error {
+	if lends(flags) {
+		child.ctx = t.lend()
+		return nil
+	}
+	ctx, err := child.mem.AddressSpace().NewContext()
+	if err != nil {
+		return err
+	}
+	if err := ctx.SetFP(t.ctx.FP()); err != nil {
+		ctx.Release()
+		return err
+	}
+	child.ctx = ctx
+	return nil
 }
 
 // newGroup makes the thread group of a new process of t's.

@@ -88,7 +88,8 @@ type Task struct {
 	pdeathsig  atomic.Int32
 	exitStatus int32
 	vforkDone  atomic.Bool
-	vforkOf    *Task // the parent that waits for vforkDone
+	vforkOf    *Task        // the parent that waits for vforkDone
+	lentFP     arch.FPState // to be restored when the child of a vfork is gone
 
 	cpu        cpuClock
 	sched      Sched
