@@ -109,7 +109,10 @@ func reopen(fd int) (int, error) {
 }
 
 func (w *world) syscall(t *Task) {
-	g := t.ctx.(*thread)
+	g, ok := t.ctx.(*thread)
+	if !ok {
+		g = t.ctx.(*lent).Context.(*thread)
+	}
 	v, err := g.call(t)
 	if err == ErrNoReturn {
 		return
@@ -143,7 +146,7 @@ func (s space) NewContext() (platform.Context, error) {
 }
 
 // A thread is one guest thread: a stack of programs, the lowest interrupted by
-// the handlers above it.
+// the handlers above it, or by the child that a vfork lends it to.
 type thread struct {
 	w      *world
 	kick   chan struct{}
@@ -154,6 +157,7 @@ type thread struct {
 
 type frame struct {
 	g      *thread
+	id     uint64 // the program's
 	site   uint64
 	calls  chan call
 	result chan uint64
@@ -161,8 +165,8 @@ type frame struct {
 	last   call
 }
 
-func (g *thread) push(body func()) {
-	f := &frame{g: g, site: fakeSite + uint64(len(g.frames))*16, calls: make(chan call), result: make(chan uint64)}
+func (g *thread) push(id uint64, body func()) {
+	f := &frame{g: g, id: id, site: fakeSite + uint64(len(g.frames))*16, calls: make(chan call), result: make(chan uint64)}
 	g.frames = append(g.frames, f)
 	go body()
 }
@@ -192,19 +196,28 @@ func (g *thread) exit(code int32) {
 	g.do(func(t *Task) (uint64, error) { return 0, t.ExitGroup(code) })
 }
 
+// find drops the frames of a child that has left.
+func (g *thread) find(id uint64) {
+	for i := len(g.frames) - 2; i >= 0 && g.top().id != id; i-- {
+		if g.frames[i].id == id {
+			g.frames = g.frames[:i+1]
+		}
+	}
+}
+
 func (g *thread) Switch(r *arch.Regs) platform.Event {
-	if len(g.frames) == 0 {
+	if g.find(r.RBX); len(g.frames) == 0 || g.top().id != r.RBX {
 		g.w.mu.Lock()
 		p := g.w.programs[r.RBX]
 		g.w.mu.Unlock()
-		r.RIP = fakeSite
-		g.push(func() { p(g); g.exit(0) })
+		g.push(r.RBX, func() { p(g); g.exit(0) })
+		r.RIP = g.top().site
 	}
 	if h := r.RIP; h >= fakeHandler {
 		g.w.mu.Lock()
 		fn, signo := g.w.handlers[(h-fakeHandler)/16], int(r.RDI)
 		g.w.mu.Unlock()
-		g.push(func() {
+		g.push(r.RBX, func() {
 			fn(g, signo)
 			g.do(func(t *Task) (uint64, error) {
 				g.frames = g.frames[:len(g.frames)-1]

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "check.h"
 #include <fcntl.h>
+#include <fenv.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -63,6 +64,42 @@ static void clones(void)
 		_exit(chdir("/proc"));
 	char cwd[100];
 	CHECK(waitpid(p, &status, 0) == p && !strcmp(getcwd(cwd, sizeof cwd), "/proc") && chdir("/") == 0);
+}
+
+// The child of a vfork shares its parent's memory, not its registers, and
+// outlives it.
+static void lent(void)
+{
+	int status, line[2];
+	pid_t p = vfork();
+	if (p == 0) {
+		fesetround(FE_UPWARD);
+		pid_t own = getpid(), q = vfork();
+		if (q == 0)
+			_exit(getppid() != own || fesetround(FE_TOWARDZERO));
+		_exit(fegetround() != FE_UPWARD || waitpid(q, &status, 0) != q || status || getpid() != own);
+	}
+	CHECK(waitpid(p, &status, 0) == p && status == 0 && fegetround() == FE_TONEAREST && getpid() == gettid());
+
+	CHECK(pipe(line) == 0);
+	p = fork();
+	if (p == 0) {
+		if (vfork() == 0) {
+			char c = 0;
+			write(line[1], &c, 1);
+			usleep(50000);
+			for (int i = 0; i < 100; i++) // calls and faults of its own
+				getppid();
+			*(volatile char *)malloc(100000) = 1;
+			write(line[1], &c, 1);
+			_exit(0);
+		}
+		_exit(1);
+	}
+	char c;
+	CHECK(close(line[1]) == 0 && read(line[0], &c, 1) == 1);
+	CHECK(kill(p, SIGKILL) == 0 && waitpid(p, &status, 0) == p && WTERMSIG(status) == SIGKILL);
+	CHECK(read(line[0], &c, 1) == 1 && read(line[0], &c, 1) == 0 && close(line[0]) == 0);
 }
 
 static void vforks(void)
@@ -278,6 +315,7 @@ int main(int argc, char **argv)
 		return spawned();
 	clones();
 	vforks();
+	lent();
 	waits();
 	CHECK(in_child(sessions) == 0);
 	CHECK(in_child(subreaping) == 0);

@@ -112,8 +112,8 @@ func TestScribble(t *testing.T) {
 	TestSyscall(t)
 }
 
-// TestUnmapSlot takes the slot and the stub's text away from
-// under the stub, as a guest can that calls the host through it.
+// TestUnmapSlot takes the slot and the stub's text away from under
+// the stub, as a guest can that calls the host through it.
 func TestUnmapSlot(t *testing.T) {
 	impatient(t)
 	for _, a := range []guest.Range{
@@ -129,6 +129,26 @@ func TestUnmapSlot(t *testing.T) {
 		}
 	}
 	TestSyscall(t)
+}
+
+// TestDeafened: a guest that fills its doorbell up loses itself alone.
+func TestDeafened(t *testing.T) {
+	as, c, r := newGuest(t, []byte{0x0f, 0x05, 0xeb, 0xfc})
+	c.Switch(r)
+	c.slot.u64(sOne).Store(^uint64(1))
+	as.mu.Lock()
+	as.pending = append(as.pending, op{unix.SYS_WRITE, fdBell, c.base + sOne, 8})
+	as.mu.Unlock()
+	timer := time.AfterFunc(50*time.Millisecond, as.kill)
+	defer timer.Stop()
+	for range 1_000_000 {
+		c.pace.credit = paceMin // it parks
+		if ev := c.Switch(r); ev.Kind == platform.Dead {
+			TestSyscall(t)
+			return
+		}
+	}
+	t.Error("it was not killed")
 }
 
 // TestBlockedKick: a guest that returns from a signal frame of its own with all
@@ -192,6 +212,9 @@ func TestForeignCalls(t *testing.T) {
 		{unix.SYS_MADVISE, codeAt, 0x1000, unix.MADV_HWPOISON},
 		{unix.SYS_FUTEX, codeAt, 3},
 		{unix.SYS_RECVMSG, 5},
+		{unix.SYS_WRITE, fdSock, codeAt, 8},
+		{unix.SYS_WRITE, 2, codeAt, 8},
+		{unix.SYS_CLOSE, fdBell},
 		{unix.SYS_ARCH_PRCTL, 0x1003},
 	} {
 		args = append(args, make([]uint64, 7-len(args))...)
