@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// futex is futex(2) on a word shared between processes.
-func futex(w *atomic.Uint32, op int, v uint32, ts *unix.Timespec) {
-	// Both pointers live until the call returns.
-	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(w)), uintptr(op), uintptr(v), uintptr(unsafe.Pointer(ts)), 0, 0)
+// futexWake wakes all who sleep on a word shared between processes (futex(2)).
+func futexWake(w *atomic.Uint32) {
+	const wake, all = 1, 1<<31 - 1
+	unix.Syscall(unix.SYS_FUTEX, uintptr(unsafe.Pointer(w)), wake, all)
 }

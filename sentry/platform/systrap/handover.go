@@ -18,7 +18,7 @@ func (c *Context) hand(cmd uint32, private []op) bool {
 		// race detector a Store is no barrier.
 		c.slot.u32(sTurn).Swap(turnStub)
 		if c.slot.u32(sSleep).Load() != 0 {
-			c.slot.futexWakeAll(sTurn)
+			futexWake(c.slot.u32(sTurn))
 		}
 		if do == cmdExit {
 			return true

@@ -2,27 +2,9 @@ package systrap
 
 import (
 	"runtime"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-const (
-	futexWait = 0
-	futexWake = 1
-)
-
-// futexSleep waits while *w is v, at most d; 0 is without end.
-func (p page) futexSleep(off int, v uint32, d time.Duration) {
-	var ts *unix.Timespec
-	if d > 0 {
-		t := unix.NsecToTimespec(int64(d))
-		ts = &t
-	}
-	futex(p.u32(off), futexWait, v, ts)
-}
-
-func (p page) futexWakeAll(off int) { futex(p.u32(off), futexWake, 1<<30, nil) }
 
 // memfd returns a file of size bytes that cannot shrink or grow.
 func memfd(name string, size int64) (int, error) {
