@@ -109,7 +109,7 @@ var hostCallers = map[string]string{
 	"sentry/memfile":          "golang.org/x/sys/unix",
 	"sentry/mm":               "golang.org/x/sys/unix",
 	"sentry/vdso":             "golang.org/x/sys/unix",
-	"sentry/platform/systrap": "golang.org/x/sys/unix os os/signal syscall",
+	"sentry/platform/systrap": "golang.org/x/sys/unix os syscall",
 	"sentry/file/hostfd":      "golang.org/x/sys/unix",
 	"sentry/fs/gofer":         "golang.org/x/sys/unix",
 	"control":                 "net os syscall",
