@@ -50,7 +50,7 @@ var layers = []string{
 	"control",
 	"boot",
 	"oci/bundle",
-	"oci/container oci/sandbox",
+	"oci/container oci/hooks oci/sandbox",
 	"cmd/runsc",
 	"test/e2e test/bench",
 }
@@ -116,6 +116,7 @@ var hostCallers = map[string]string{
 	"boot":                    "golang.org/x/sys/unix net os os/signal syscall",
 	"oci/bundle":              "os",
 	"oci/container":           "golang.org/x/sys/unix os",
+	"oci/hooks":               "golang.org/x/sys/unix os/exec syscall",
 	"oci/sandbox":             "golang.org/x/sys/unix os os/signal syscall",
 	"cmd/runsc":               "golang.org/x/sys/unix net os os/signal os/user syscall",
 	"test/bench":              "golang.org/x/sys/unix os os/exec",

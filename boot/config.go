@@ -13,6 +13,11 @@ type Config struct {
 	// Mounts are made in order, above the root.
 	Mounts []Mount `json:"mounts"`
 
+	// StartHooks run inside before the first process does, with HookState on
+	// their standard input.
+	StartHooks []Hook `json:"startHooks,omitempty"`
+	HookState  []byte `json:"hookState,omitempty"`
+
 	Hostname      string            `json:"hostname"`
 	Domainname    string            `json:"domainname"`
 	Sysctl        map[string]string `json:"sysctl,omitempty"`
@@ -60,6 +65,8 @@ type Config struct {
 
 // A Process is the process that a container starts with.
 type Process struct {
+	// Path is the program, if it is not Args[0].
+	Path string   `json:"path,omitempty"`
 	Args []string `json:"args"`
 	Env  []string `json:"env"`
 	Cwd  string   `json:"cwd"`
@@ -75,6 +82,15 @@ type Process struct {
 
 	NoNewPrivileges bool `json:"noNewPrivileges,omitempty"`
 	OOMScoreAdj     int  `json:"oomScoreAdj,omitempty"`
+}
+
+// A Hook is a startContainer hook (runtime-spec, config.md).
+type Hook struct {
+	Path string   `json:"path"`
+	Args []string `json:"args,omitempty"` // from its name on; none: Path
+	Env  []string `json:"env,omitempty"`
+	// Timeout is in seconds; 0 is none.
+	Timeout int `json:"timeout,omitempty"`
 }
 
 // Caps are capability sets, bit n for capability n.

@@ -10,9 +10,9 @@ import (
 	"glovebox/sentry/vfs"
 )
 
-// start runs p with the given descriptors, whose reference becomes the
-// process's, and the terminal that it controls, if any.
-func (s *sandbox) start(p *Process, fds *vfs.FDTable, tty *terminal) (*kernel.ThreadGroup, error) {
+// start runs p in a pid namespace, with the given descriptors, whose reference
+// becomes the process's, and the terminal that it controls, if any.
+func (s *sandbox) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable, tty *terminal) (*kernel.ThreadGroup, error) {
 	lim, err := limits(p)
 	if err != nil {
 		return nil, control.Errorf(control.Invalid, "%v", err)
@@ -39,7 +39,7 @@ func (s *sandbox) start(p *Process, fds *vfs.FDTable, tty *terminal) (*kernel.Th
 		return nil, startError(err)
 	}
 	in := &kernel.Init{
-		Namespace: s.pid, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
+		Namespace: ns, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
 		UTS: s.uts, Limits: lim,
 		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(c.Root, c.Cwd, p.Umask), VFS: s.vfs, Sockets: s.sockets},
 	}
@@ -58,10 +58,13 @@ func (s *sandbox) start(p *Process, fds *vfs.FDTable, tty *terminal) (*kernel.Th
 // find opens the program, looking in PATH if its name has no slash
 // (execvp(3)).
 func (s *sandbox) find(c *vfs.Ctx, p *Process) (string, *vfs.File, error) {
-	if len(p.Args) == 0 || p.Args[0] == "" {
+	name := p.Path
+	if name == "" && len(p.Args) > 0 {
+		name = p.Args[0]
+	}
+	if name == "" {
 		return "", nil, linux.ENOENT
 	}
-	name := p.Args[0]
 	if strings.Contains(name, "/") {
 		f, err := s.open(c, name)
 		return name, f, err

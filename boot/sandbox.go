@@ -62,7 +62,10 @@ func (s *sandbox) Start() error {
 	if s.init != nil {
 		return control.Errorf(control.Invalid, "container %s is running already", s.cfg.ID)
 	}
-	tg, err := s.start(&s.cfg.Process, s.fds, s.tty)
+	if err := s.startHooks(); err != nil {
+		return err
+	}
+	tg, err := s.start(&s.cfg.Process, s.pid, s.fds, s.tty)
 	if err != nil {
 		return err
 	}

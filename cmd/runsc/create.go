@@ -81,5 +81,7 @@ func (g *globals) start(id string) error {
 		return notStarted(err, c.Program)
 	}
 	c.Status = specs.StateRunning
-	return c.Save()
+	err = c.Save()
+	g.poststart(c)
+	return err
 }

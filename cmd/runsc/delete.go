@@ -65,5 +65,7 @@ func (d *deletion) remove(id string) error {
 	if err := errors.Join(c.Sandbox.Kill(patience), c.Gofer.Kill(patience)); err != nil {
 		return err
 	}
-	return c.Remove()
+	err = c.Remove()
+	d.poststop(c)
+	return err
 }

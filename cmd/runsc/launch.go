@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -99,6 +100,12 @@ func (l *launch) create(id string) (err error) {
 	if err = l.record(); err != nil {
 		return err
 	}
+	if err = l.createHooks(); err != nil {
+		return err
+	}
+	if err = l.created(); err != nil {
+		return err
+	}
 	return terminal.send(l.console)
 }
 
@@ -112,6 +119,12 @@ func (l *launch) options() (err error) {
 	o.Boot.Root.Shared = l.fileAccess == "shared"
 	if o.Boot.Root.Overlay, err = l.overlay(); err != nil {
 		return err
+	}
+	if len(o.Boot.StartHooks) > 0 {
+		st := specs.State{Version: specs.Version, ID: l.c.ID, Status: specs.StateCreated, Pid: 1, Bundle: l.b.Path, Annotations: l.b.Spec.Annotations}
+		if o.Boot.HookState, err = json.Marshal(&st); err != nil {
+			return err
+		}
 	}
 	for i, t := range l.b.Trees {
 		o.Attach = append(o.Attach, sandbox.AttachPoint{
@@ -128,7 +141,7 @@ func (l *launch) record() error {
 	st := &l.c.State
 	st.OCIVersion, st.Annotations = specs.Version, spec.Annotations
 	st.Bundle, st.Rootfs = l.b.Path, l.b.Trees[0].Source
-	st.Program = spec.Process.Args[0]
+	st.Program, st.Hooks = spec.Process.Args[0], spec.Hooks
 	var err error
 	if st.Sandbox, err = container.Identify(l.s.PID()); err == nil {
 		st.Gofer, err = container.Identify(l.s.GoferPID())
@@ -140,7 +153,13 @@ func (l *launch) record() error {
 		}
 		return fmt.Errorf("the sandbox ended: %w", err)
 	}
-	st.Status = specs.StateCreated
+	st.Status = specs.StateCreating
+	return l.c.Save()
+}
+
+// created says that the container is there.
+func (l *launch) created() error {
+	l.c.Status = specs.StateCreated
 	if err := l.c.Save(); err != nil {
 		return err
 	}
@@ -164,6 +183,7 @@ func (l *launch) running() error {
 func (l *launch) discard() {
 	if l.s != nil {
 		l.s.Kill()
+		l.poststop(l.c)
 	}
 	if l.wrotePID {
 		_ = os.Remove(l.pidFile)
@@ -187,7 +207,9 @@ func (l *launch) startDetached() (int, error) {
 	if err := l.s.Client.Start(); err != nil {
 		return l.failed(l.s, err, l.c.Program)
 	}
-	return 0, errors.Join(l.running(), l.s.Detach())
+	err := errors.Join(l.running(), l.s.Detach())
+	l.poststart(l.c)
+	return 0, err
 }
 
 // startAttached starts the first process and waits for its end.
@@ -197,6 +219,7 @@ func (l *launch) startAttached(signals chan os.Signal) (int, error) {
 		if err := l.running(); err != nil {
 			l.log.errorf("%v", err)
 		}
+		l.poststart(l.c)
 		// From now on others may stop and delete it.
 		l.c.Unlock()
 	})

@@ -66,5 +66,7 @@ func (r *run) remove() error {
 	if !c.Created.Equal(r.c.Created) {
 		return nil // a later one of the same name
 	}
-	return c.Remove()
+	err = c.Remove()
+	r.poststop(c)
+	return err
 }

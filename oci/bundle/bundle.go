@@ -97,7 +97,7 @@ func read(name string) ([]byte, error) {
 // convert fills in Boot, Trees and Warnings from a Spec that Parse checked.
 func (b *Bundle) convert() error {
 	b.unsupported()
-	b.Boot = boot.Config{Hostname: b.Spec.Hostname, Domainname: b.Spec.Domainname, Process: b.process()}
+	b.Boot = boot.Config{Hostname: b.Spec.Hostname, Domainname: b.Spec.Domainname, Process: b.process(), StartHooks: b.startHooks()}
 	if err := b.ids(); err != nil {
 		return err
 	}

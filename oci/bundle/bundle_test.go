@@ -216,3 +216,23 @@ func fits(t *testing.T, b *Bundle) {
 		t.Errorf("%d trees, %d of them mounted", len(b.Trees), attached)
 	}
 }
+
+func TestHooks(t *testing.T) {
+	zero := 0
+	for want, h := range map[string]*specs.Hooks{
+		`hooks.poststop[0].path: "bin/x" is not an absolute path`: {Poststop: []specs.Hook{{Path: "bin/x"}}},
+		`hooks.poststart[1].path: "" is not an absolute path`:     {Poststart: []specs.Hook{{Path: "/x"}, {}}},
+		"hooks.createRuntime[0].timeout: 0 s":                     {CreateRuntime: []specs.Hook{{Path: "/x", Timeout: &zero}}},
+		"hooks.startContainer[0].env[0]: contains a NUL":          {StartContainer: []specs.Hook{{Path: "/x", Env: []string{"\x00"}}}},
+	} {
+		if _, err := Parse([]byte(with(t, func(s *specs.Spec) { s.Hooks = h }))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	b, err := Load(write(t, with(t, func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/x", Args: []string{"y"}}}}
+	})))
+	if err != nil || len(b.Boot.StartHooks) != 1 || b.Boot.StartHooks[0].Path != "/x" {
+		t.Errorf("%+v, %v", b, err)
+	}
+}

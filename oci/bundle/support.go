@@ -18,7 +18,6 @@ type feature struct {
 
 // refused are fields that must not be ignored.
 var refused = []feature{
-	{"hooks", func(s *specs.Spec) bool { return hasHooks(s.Hooks) }, "not implemented"},
 	{"windows", func(s *specs.Spec) bool { return s.Windows != nil }, "this is Linux"},
 	{"vm", func(s *specs.Spec) bool { return s.VM != nil }, "there is no virtual machine"},
 	{"linux.namespaces", inLinux(func(l *specs.Linux) bool { return joins(l, specs.UserNamespace) }), "joining a user namespace is not implemented"},
@@ -78,19 +77,6 @@ func (b *Bundle) unsupported() {
 			b.warnf(index("linux.namespaces", i)+".path", "ignored: the container has its own %s namespace", n.Type)
 		}
 	}
-}
-
-func hasHooks(h *specs.Hooks) bool {
-	if h == nil {
-		return false
-	}
-	//lint:ignore SA1019 Docker sets prestart
-	for _, list := range [][]specs.Hook{h.Prestart, h.CreateRuntime, h.CreateContainer, h.StartContainer, h.Poststart, h.Poststop} {
-		if len(list) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // ids finds out whom files belong to inside. Root's containers have the host's

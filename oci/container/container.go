@@ -35,18 +35,20 @@ const stateName = "state.json"
 
 // A State is what state.json holds.
 type State struct {
-	Version     int                  `json:"version"`
-	OCIVersion  string               `json:"ociVersion"`
-	ID          string               `json:"id"`
-	Bundle      string               `json:"bundle"`
-	Rootfs      string               `json:"rootfs"`
-	Annotations map[string]string    `json:"annotations,omitempty"`
-	Created     time.Time            `json:"created"`
-	Owner       int                  `json:"owner"`
-	Program     string               `json:"program"`
-	Status      specs.ContainerState `json:"status"`
-	Sandbox     Process              `json:"sandbox"`
-	Gofer       Process              `json:"gofer"`
+	Version     int               `json:"version"`
+	OCIVersion  string            `json:"ociVersion"`
+	ID          string            `json:"id"`
+	Bundle      string            `json:"bundle"`
+	Rootfs      string            `json:"rootfs"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Created     time.Time         `json:"created"`
+	Owner       int               `json:"owner"`
+	Program     string            `json:"program"`
+	// Hooks are those that are still to run: poststart and poststop.
+	Hooks   *specs.Hooks         `json:"hooks,omitempty"`
+	Status  specs.ContainerState `json:"status"`
+	Sandbox Process              `json:"sandbox"`
+	Gofer   Process              `json:"gofer"`
 }
 
 // A Container is one that has a directory.

@@ -187,7 +187,6 @@ func TestBrokenBundles(t *testing.T) {
 		{"id mapping", set(func(s *specs.Spec) {
 			s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
 		}), "config.json: linux.uidMappings[0]: ids that differ"},
-		{"hooks", set(func(s *specs.Spec) { s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/bin/true"}}} }), "config.json: hooks: not implemented"},
 		{"namespace", set(func(s *specs.Spec) { s.Linux.Namespaces[0].Type = "moon" }), `config.json: linux.namespaces[0].type: "moon" is unknown`},
 		{"cwd is a file", set(func(s *specs.Spec) { s.Process.Cwd = "/etc/passwd" }), "working directory /etc/passwd"},
 	} {

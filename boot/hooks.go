@@ -1,0 +1,110 @@
+package boot
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"glovebox/abi/linux"
+	"glovebox/control"
+	"glovebox/sentry/file/hostfd"
+	"glovebox/sentry/kernel"
+	"glovebox/sentry/vfs"
+)
+
+// maxHookOutput bounds what a hook may say, in bytes; maxHookError what of it an
+// error shows.
+const maxHookOutput, maxHookError = 64 << 10, 1 << 10
+
+// startHooks runs the startContainer hooks, as the first process would be run.
+func (s *sandbox) startHooks() error {
+	for i := range s.cfg.StartHooks {
+		h := &s.cfg.StartHooks[i]
+		if err := s.startHook(h); err != nil {
+			return control.Errorf(control.Failed, "hooks.startContainer[%d]: %s: %v", i, h.Path, err)
+		}
+	}
+	return nil
+}
+
+func (s *sandbox) startHook(h *Hook) error {
+	in, err := hookStream(s.cfg.HookState)
+	if err != nil {
+		return err
+	}
+	out, err := hookStream(nil)
+	if err != nil {
+		unix.Close(in)
+		return err
+	}
+	fds := vfs.NewFDTable()
+	// The table owns both.
+	for i, fd := range []int{in, out, out} {
+		if i == 2 {
+			if fd, err = unix.FcntlInt(uintptr(out), unix.F_DUPFD_CLOEXEC, 3); err != nil {
+				return err
+			}
+		}
+		f, err := hostfd.New(fd)
+		if err != nil {
+			return err
+		}
+		if err := fds.Set(int32(i), vfs.NewAnonFile("hook", hostfd.Regular{File: f}, linux.O_RDWR|linux.O_APPEND), 0, 3); err != nil {
+			return err
+		}
+	}
+	said, err := unix.FcntlInt(uintptr(out), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(said)
+	p := s.cfg.Process
+	p.Path, p.Args, p.Env = h.Path, h.Args, h.Env
+	if len(p.Args) == 0 {
+		p.Args = []string{h.Path}
+	}
+	p.Rlimits = append(p.Rlimits[:len(p.Rlimits):len(p.Rlimits)], Rlimit{Resource: linux.RLIMIT_FSIZE, Cur: maxHookOutput, Max: maxHookOutput})
+	tg, err := s.start(&p, s.k.NewPIDNamespace(), fds, nil)
+	if err != nil {
+		return err
+	}
+	timeout := make(<-chan time.Time)
+	if h.Timeout > 0 {
+		timeout = time.After(time.Duration(h.Timeout) * time.Second)
+	}
+	select {
+	case <-tg.Done():
+	case <-timeout:
+		_ = tg.SignalFromOutside(kernel.KillInfo(linux.SIGKILL, linux.SI_USER, 0, 0))
+		<-tg.Done()
+		return fmt.Errorf("still ran after %d s", h.Timeout)
+	}
+	if code := control.WaitStatus(tg.ExitStatus()).ExitCode(); code != 0 {
+		return fmt.Errorf("exit status %d: %s", code, hookOutput(said))
+	}
+	return nil
+}
+
+// hookStream returns a file with data in it, at its start.
+func hookStream(data []byte) (int, error) {
+	fd, err := unix.MemfdCreate("hook", unix.MFD_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	if _, err := unix.Pwrite(fd, data, 0); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func hookOutput(fd int) string {
+	b := make([]byte, maxHookError)
+	n, err := unix.Pread(fd, b, 0)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(strings.Fields(string(b[:n])), " ")
+}
