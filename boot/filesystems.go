@@ -88,6 +88,9 @@ func newDevpts(s *sandbox, m *Mount) (vfs.FileSystem, error) {
 	}
 	fs := devpts.New(o)
 	fs.Register(s.vfs.Devices)
+	if m.Destination == "/dev/pts" {
+		s.pts = fs
+	}
 	return fs, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"glovebox/control"
 	"glovebox/p9"
 	"glovebox/sentry/auth"
+	"glovebox/sentry/fs/devpts"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/net/socket"
 	"glovebox/sentry/net/unix"
@@ -29,7 +30,8 @@ type sandbox struct {
 	gofer *p9.Client
 	devs  int // device numbers given out
 	fds   *vfs.FDTable
-	tty   *terminal // nil without a console
+	tty   *terminal  // nil without a console
+	pts   *devpts.FS // on /dev/pts; nil without
 	// sockets is the container's network namespace.
 	sockets socket.Families
 
@@ -37,6 +39,7 @@ type sandbox struct {
 	init *kernel.ThreadGroup // guarded by mu; nil until Start
 	// started is closed once there is init.
 	started chan struct{}
+	execs   execs
 }
 
 var _ control.Sandbox = (*sandbox)(nil)
@@ -49,7 +52,11 @@ func newSandbox(cfg *Config, k *kernel.Kernel) (*sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.fds, s.tty, err = s.stdio(); err != nil {
+	var open func(int) (*terminal, error)
+	if cfg.Console {
+		open = s.newConsole
+	}
+	if s.fds, s.tty, err = s.stdio(cfg.StdioFDs, open); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -138,8 +145,12 @@ func (s *sandbox) Signal(a control.SignalArgs) error {
 	}
 	switch a.Scope {
 	case control.Foreground:
-		if s.tty != nil {
-			s.k.SignalForeground(&s.tty.Terminal, a.Signal)
+		tty := s.tty
+		if a.PID != 0 {
+			tty = s.execs.terminal(tg)
+		}
+		if tty != nil {
+			s.k.SignalForeground(&tty.Terminal, a.Signal)
 			return nil
 		}
 	case control.Everyone:

@@ -10,13 +10,14 @@ import (
 	"glovebox/sentry/vfs"
 )
 
-// stdio returns the descriptors that the first process starts with, and its
-// console if it has one.
-func (s *sandbox) stdio() (*vfs.FDTable, *terminal, error) {
+// stdio returns the descriptors that a process starts with, and its terminal if
+// it has one: the host's fds, which become the table's, -1 for none. open makes
+// the terminal.
+func (s *sandbox) stdio(fds [3]int, open func(fd int) (*terminal, error)) (*vfs.FDTable, *terminal, error) {
 	t := vfs.NewFDTable()
 	var tty *terminal
 	var streams []*hostfd.File
-	for i, fd := range s.cfg.StdioFDs {
+	for i, fd := range fds {
 		if fd < 0 {
 			continue
 		}
@@ -30,20 +31,20 @@ func (s *sandbox) stdio() (*vfs.FDTable, *terminal, error) {
 		}
 		streams = append(streams, h)
 		const kept = linux.O_ACCMODE | linux.O_APPEND | linux.O_NONBLOCK
-		open := uint32(flags) & kept
+		mode := uint32(flags) & kept
 		var f *vfs.File
 		switch {
 		case h.IsRegular():
-			f = vfs.NewAnonFile(h.Name(), hostfd.Regular{File: h}, open)
-		case s.cfg.Console && h.IsTerminal():
+			f = vfs.NewAnonFile(h.Name(), hostfd.Regular{File: h}, mode)
+		case open != nil && h.IsTerminal():
 			if tty == nil {
-				if tty, err = s.newTerminal(fd); err != nil {
-					return nil, nil, fmt.Errorf("console: %w", err)
+				if tty, err = open(fd); err != nil {
+					return nil, nil, fmt.Errorf("terminal: %w", err)
 				}
 			}
-			f = tty.stream(s.self(), h, open)
+			f = tty.stream(s.self(), h, mode)
 		default:
-			f = vfs.NewAnonFile(h.Name(), h, open)
+			f = vfs.NewAnonFile(h.Name(), h, mode)
 		}
 		if err := t.Set(int32(i), f, 0, 3); err != nil {
 			return nil, nil, err

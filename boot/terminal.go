@@ -1,29 +1,33 @@
 package boot
 
 import (
+	"strconv"
+
 	"golang.org/x/sys/unix"
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/file/hostfd"
+	"glovebox/sentry/fs/devpts"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/vfs"
 )
 
-// A terminal is the console that runsc was given: the host's line discipline,
-// our job control. Inside it is /dev/console, as ttyname(3) wants a name.
+// A terminal is one of the host's that a process was given: the host's line
+// discipline, our job control. It has a name in /dev/pts, as ttyname(3) wants one.
 type terminal struct {
 	kernel.Terminal
 	// host stays open for those who open the terminal by name.
-	host *hostfd.File
-	at   vfs.Path // /dev/console; zero if there is no place for it
+	host    *hostfd.File
+	at      vfs.Path // zero if there is no place for it
+	release func()   // gives the name back
 }
 
 // consoleMajor and consoleMinor are /dev/console's.
 const consoleMajor, consoleMinor = 5, 1
 
-// newTerminal makes the terminal of the host's descriptor fd.
-func (s *sandbox) newTerminal(fd int) (*terminal, error) {
+// newTerminal makes the terminal of the host's descriptor fd for a user.
+func (s *sandbox) newTerminal(fd int, uid, gid uint32) (*terminal, error) {
 	again, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		return nil, err
@@ -32,20 +36,41 @@ func (s *sandbox) newTerminal(fd int) (*terminal, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &terminal{host: h}
+	t := &terminal{host: h, release: func() {}}
 	t.Dev = uint32(vfs.MakeDev(consoleMajor, consoleMinor))
 	t.Open = func(*vfs.Ctx, uint32) (vfs.FileOps, error) { return borrowed{&console{t.host, t}}, nil }
+	if s.pts == nil {
+		return t, nil
+	}
+	i, release, err := s.pts.Adopt(uid, gid, t.Open)
+	if err != nil {
+		return nil, err
+	}
+	t.release, t.Dev = release, uint32(devpts.Device(i))
+	c := s.self()
+	if at, err := s.vfs.Walk(c, c.Root, "/dev/pts/"+strconv.Itoa(i), 0); err == nil {
+		t.at = at
+	}
+	return t, nil
+}
+
+// newConsole makes the first process's terminal, which is /dev/console, too.
+func (s *sandbox) newConsole(fd int) (*terminal, error) {
+	p := &s.cfg.Process
+	t, err := s.newTerminal(fd, p.UID, p.GID)
+	if err != nil {
+		return nil, err
+	}
 	s.vfs.Devices[vfs.Device{Kind: linux.S_IFCHR, Major: consoleMajor, Minor: consoleMinor}] =
 		func(c *vfs.Ctx, _ vfs.Path, flags uint32) (vfs.FileOps, error) { return t.Open(c, flags) }
-
 	c := s.self()
 	owner := *c.Creds
-	owner.FSUID, owner.FSGID = s.cfg.Process.UID, s.cfg.Process.GID
+	owner.FSUID, owner.FSGID = p.UID, p.GID
 	c.Creds = &owner
 	const name = "/dev/console"
-	// A /dev of the host's may refuse that: then it has no name.
+	// A /dev of the host's may refuse that: then it has no such name.
 	_ = s.vfs.Mknod(c, c.Root, name, linux.S_IFCHR|0o620, vfs.MakeDev(consoleMajor, consoleMinor))
-	if at, err := s.vfs.Walk(c, c.Root, name, 0); err == nil && at.Inode().Kind() == linux.S_IFCHR {
+	if at, err := s.vfs.Walk(c, c.Root, name, 0); t.at.IsZero() && err == nil && at.Inode().Kind() == linux.S_IFCHR {
 		t.at = at
 	}
 	return t, nil

@@ -48,6 +48,21 @@ func (c *Client) Close() error {
 // Start runs the container's first process.
 func (c *Client) Start() error { return c.call(methodStart, nil, nil) }
 
+// Exec runs a process beside the first one, with fds as its descriptors 0, 1
+// and 2. It is killed when the client hangs up.
+func (c *Client) Exec(a ExecArgs, fds [3]int) (ExecResult, error) {
+	var r ExecResult
+	err := c.call(methodExec, a, &r, fds[:]...)
+	return r, err
+}
+
+// WaitExec waits until a process that this client's Exec started has ended.
+func (c *Client) WaitExec(id uint64) (WaitStatus, error) {
+	var s WaitStatus
+	err := c.call(methodWaitExec, id, &s)
+	return s, err
+}
+
 // Signal sends a signal.
 func (c *Client) Signal(a SignalArgs) error { return c.call(methodSignal, a, nil) }
 
@@ -80,8 +95,8 @@ func (c *Client) Destroy() error {
 	return nil
 }
 
-func (c *Client) call(method string, args, result any) error {
-	r := request{Version: Version, Method: method}
+func (c *Client) call(method string, args, result any, fds ...int) error {
+	r := request{Version: Version, Method: method, FDs: len(fds)}
 	if args != nil {
 		b, err := json.Marshal(args)
 		if err != nil {
@@ -99,7 +114,7 @@ func (c *Client) call(method string, args, result any) error {
 	r.ID = c.next
 	c.pending[r.ID] = ch
 	c.mu.Unlock()
-	if err := c.c.send(r); err != nil {
+	if err := c.c.send(r, fds...); err != nil {
 		c.mu.Lock()
 		delete(c.pending, r.ID)
 		c.mu.Unlock()

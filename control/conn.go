@@ -24,8 +24,8 @@ type conn struct {
 	fds []*os.File
 }
 
-// send writes v as one line with files attached.
-func (c *conn) send(v any, files ...*os.File) error {
+// send writes v as one line with descriptors attached.
+func (c *conn) send(v any, fds ...int) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -34,12 +34,8 @@ func (c *conn) send(v any, files ...*os.File) error {
 		return errors.New("control: message is too long")
 	}
 	var oob []byte
-	if len(files) > 0 {
-		nums := make([]int, len(files))
-		for i, f := range files {
-			nums[i] = int(f.Fd())
-		}
-		oob = syscall.UnixRights(nums...)
+	if len(fds) > 0 {
+		oob = syscall.UnixRights(fds...)
 	}
 	b = append(b, '\n')
 	c.mu.Lock()

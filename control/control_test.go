@@ -3,7 +3,9 @@ package control
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 type fake struct {
 	signals chan SignalArgs
 	ended   chan struct{}
+	hungUp  chan struct{} // closed when the client of Exec does
 }
 
 func (f *fake) Start() error { return Errorf(NoProgram, "/nix: no such file or directory") }
@@ -31,6 +34,18 @@ func (f *fake) Wait(ctx context.Context, pid int32) (WaitStatus, error) {
 func (f *fake) Processes() ([]Process, error) { return []Process{{PID: 1, Args: []string{"sh"}}}, nil }
 func (f *fake) State() (State, error)         { return State{Status: "running"}, nil }
 func (f *fake) Destroy() error                { return errors.New("will not") }
+func (f *fake) Exec(ctx context.Context, a ExecArgs, files []*os.File) (ExecResult, error) {
+	defer closeAll(files)
+	// What it is told to write goes to descriptor 1.
+	if _, err := files[1].Write(a.Process); err != nil {
+		return ExecResult{}, err
+	}
+	context.AfterFunc(ctx, func() { close(f.hungUp) })
+	return ExecResult{PID: 7, ID: 9}, nil
+}
+func (f *fake) WaitExec(_ context.Context, id uint64) (WaitStatus, error) {
+	return WaitStatus(id << 8), nil
+}
 
 func serve(t *testing.T) (*fake, *Client, func()) {
 	t.Helper()
@@ -39,7 +54,7 @@ func serve(t *testing.T) (*fake, *Client, func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{signals: make(chan SignalArgs, 4), ended: make(chan struct{})}
+	f := &fake{signals: make(chan SignalArgs, 4), ended: make(chan struct{}), hungUp: make(chan struct{})}
 	done := make(chan error, 1)
 	go func() { done <- Serve(l, f) }()
 	c, err := Dial(path)
@@ -117,8 +132,36 @@ func TestServerGoneEndsCalls(t *testing.T) {
 	}
 }
 
+// TestExec: descriptors go along, and who hangs up is missed.
+func TestExec(t *testing.T) {
+	f, c, stop := serve(t)
+	defer stop()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	got, err := c.Exec(ExecArgs{Process: []byte(`{"args":["sh"]}`)}, [3]int{int(w.Fd()), int(w.Fd()), int(w.Fd())})
+	w.Close()
+	if err != nil || got != (ExecResult{7, 9}) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if b, err := io.ReadAll(r); string(b) != `{"args":["sh"]}` || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	if s, err := c.WaitExec(got.ID); s.ExitCode() != 9 || err != nil {
+		t.Errorf("%#x, %v", s, err)
+	}
+	var e *Error
+	if err := c.call(methodExec, ExecArgs{}, nil, 0); !errors.As(err, &e) || e.Code != Invalid {
+		t.Errorf("one descriptor: %v", err)
+	}
+	c.Close()
+	<-f.hungUp
+}
+
 func TestOtherVersionIsRefused(t *testing.T) {
-	_, err := call(context.Background(), &fake{}, &request{Version: 99, Method: methodState})
+	_, err := call(context.Background(), &fake{}, &request{Version: 99, Method: methodState}, nil)
 	var e *Error
 	if !errors.As(err, &e) || e.Code != Invalid {
 		t.Errorf("%v", err)
@@ -149,7 +192,7 @@ func FuzzLine(f *testing.F) {
 			}
 			ended := make(chan struct{})
 			close(ended)
-			answer(t.Context(), &fake{ended: ended, signals: make(chan SignalArgs, 1)}, &r)
+			answer(t.Context(), &fake{ended: ended, signals: make(chan SignalArgs, 1)}, &r, nil)
 		}
 	})
 }

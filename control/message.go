@@ -44,6 +44,8 @@ const (
 	methodProcesses = "processes"
 	methodState     = "state"
 	methodDestroy   = "destroy"
+	methodExec      = "exec"
+	methodWaitExec  = "waitExec"
 )
 
 // A Code says what kind of error it is, for callers that act on it.
@@ -73,6 +75,24 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Msg: fmt.Sprintf(format, args...)}
 }
 
+// ExecArgs say what to run beside the first process. Descriptors 0, 1 and 2
+// come along.
+type ExecArgs struct {
+	// Process is a boot.Process.
+	Process json.RawMessage `json:"process"`
+	// Terminal says that the descriptors are a terminal, which the process
+	// controls.
+	Terminal bool `json:"terminal,omitempty"`
+}
+
+// An ExecResult is a process that Exec started.
+type ExecResult struct {
+	// PID is as the container sees it.
+	PID int32 `json:"pid"`
+	// ID is what WaitExec takes: process ids come again.
+	ID uint64 `json:"id"`
+}
+
 // SignalArgs says whom to signal.
 type SignalArgs struct {
 	// PID is as the container sees it; 0 is its first process.
@@ -90,8 +110,8 @@ const (
 	OneProcess   Scope = ""
 	ProcessGroup Scope = "group" // the process group PID
 	Everyone     Scope = "all"   // every process of the container
-	// Foreground is the foreground process group of the container's
-	// terminal, or its first process where there is none.
+	// Foreground is the foreground process group of the terminal that the
+	// process was started with, or the process where there is none.
 	Foreground Scope = "foreground"
 )
 

@@ -10,7 +10,7 @@ import (
 )
 
 // A Sandbox answers requests. Every method may be called by several goroutines
-// at once; only Wait may block for long, and must end with its context.
+// at once; only the waits may block for long, and must end with their context.
 // An error that is an *Error keeps its code on the way.
 type Sandbox interface {
 	// Start runs the container's first process.
@@ -20,6 +20,11 @@ type Sandbox interface {
 	// Wait returns the status of a process (0: the first) once it ended,
 	// or at once if it has. It does not reap.
 	Wait(ctx context.Context, pid int32) (WaitStatus, error)
+	// Exec runs another process. It is killed when ctx, its client's, ends.
+	// The files are the sandbox's, whatever it answers.
+	Exec(ctx context.Context, a ExecArgs, files []*os.File) (ExecResult, error)
+	// WaitExec returns the status of a process that Exec started.
+	WaitExec(ctx context.Context, id uint64) (WaitStatus, error)
 	// Processes lists the container's processes.
 	Processes() ([]Process, error)
 	// State returns how far the container is.
@@ -85,17 +90,15 @@ func serveConn(ctx context.Context, u *net.UnixConn, s Sandbox) {
 		if err != nil {
 			return
 		}
-		// No method takes descriptors yet.
-		closeAll(files)
 		calls.Go(func() {
 			// A client that hung up does not want the answer.
-			_ = c.send(answer(ctx, s, &r))
+			_ = c.send(answer(ctx, s, &r, files))
 		})
 	}
 }
 
-func answer(ctx context.Context, s Sandbox, r *request) response {
-	result, err := call(ctx, s, r)
+func answer(ctx context.Context, s Sandbox, r *request, files []*os.File) response {
+	result, err := call(ctx, s, r, files)
 	resp := response{ID: r.ID}
 	if err == nil {
 		resp.Result, err = json.Marshal(result)
@@ -110,7 +113,10 @@ func answer(ctx context.Context, s Sandbox, r *request) response {
 	return resp
 }
 
-func call(ctx context.Context, s Sandbox, r *request) (any, error) {
+func call(ctx context.Context, s Sandbox, r *request, files []*os.File) (any, error) {
+	if r.Method != methodExec || r.Version != Version {
+		closeAll(files) // nobody else takes any
+	}
 	if r.Version != Version {
 		return nil, Errorf(Invalid, "control protocol %d is not the sandbox's %d", r.Version, Version)
 	}
@@ -129,6 +135,19 @@ func call(ctx context.Context, s Sandbox, r *request) (any, error) {
 			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
 		}
 		return s.Wait(ctx, pid)
+	case methodExec:
+		var a ExecArgs
+		if err := json.Unmarshal(r.Args, &a); err != nil || len(files) != 3 {
+			closeAll(files)
+			return nil, Errorf(Invalid, "%s: %d descriptors: %v", r.Method, len(files), err)
+		}
+		return s.Exec(ctx, a, files)
+	case methodWaitExec:
+		var id uint64
+		if err := json.Unmarshal(r.Args, &id); err != nil {
+			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
+		}
+		return s.WaitExec(ctx, id)
 	case methodProcesses:
 		return s.Processes()
 	case methodState:

@@ -21,7 +21,7 @@ func commands() []command {
 		doCommand, runCommand, specCommand, stateCommand, listCommand, killCommand, deleteCommand, helpCommand(),
 		createCommand, startCommand,
 
-		{name: "exec", args: "ID PROGRAM [ARGS]", summary: "run a program in a running container"},
+		execCommand,
 		{name: "ps", args: "ID", summary: "list a container's processes"},
 		{name: "events", args: "ID", summary: "show what a container uses"},
 		{name: "pause", args: "ID", summary: "stop a container's processes for a while"},
@@ -44,7 +44,7 @@ func commands() []command {
 		{name: "metric-server", summary: "serve metrics to Prometheus"},
 		{name: "cpu-features", summary: "list what the processor has"},
 
-		bootCommand, goferCommand,
+		bootCommand, goferCommand, execWaitCommand,
 	}
 }
 

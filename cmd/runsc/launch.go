@@ -141,7 +141,7 @@ func (l *launch) record() error {
 	st := &l.c.State
 	st.OCIVersion, st.Annotations = specs.Version, spec.Annotations
 	st.Bundle, st.Rootfs = l.b.Path, l.b.Trees[0].Source
-	st.Program, st.Hooks = spec.Process.Args[0], spec.Hooks
+	st.Program, st.Process, st.Hooks = spec.Process.Args[0], spec.Process, spec.Hooks
 	var err error
 	if st.Sandbox, err = container.Identify(l.s.PID()); err == nil {
 		st.Gofer, err = container.Identify(l.s.GoferPID())

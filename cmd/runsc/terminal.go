@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"glovebox/oci/sandbox"
@@ -31,6 +32,18 @@ func (l *launch) terminal(o *sandbox.Options) (*terminal, error) {
 		o.Boot.Console = true
 		return nil, nil
 	}
+	t, err := sizedTerminal(p)
+	if err != nil {
+		return nil, err
+	}
+	o.Boot.Console = true
+	o.OwnConsole = true
+	o.Boot.StdioFDs = [3]int{t.slave, t.slave, t.slave}
+	return t, nil
+}
+
+// sizedTerminal makes a pair for p.
+func sizedTerminal(p *specs.Process) (*terminal, error) {
 	t, err := newTerminal()
 	if err != nil {
 		return nil, fmt.Errorf("make a terminal: %w", err)
@@ -39,9 +52,6 @@ func (l *launch) terminal(o *sandbox.Options) (*terminal, error) {
 		// The size is a hint.
 		_ = unix.IoctlSetWinsize(t.master, unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(b.Height), Col: uint16(b.Width)})
 	}
-	o.Boot.Console = true
-	o.OwnConsole = true
-	o.Boot.StdioFDs = [3]int{t.slave, t.slave, t.slave}
 	return t, nil
 }
 
@@ -66,7 +76,7 @@ func newTerminal() (*terminal, error) {
 
 // send hands the master side to whoever listens at path.
 func (t *terminal) send(path string) error {
-	if t == nil {
+	if t == nil || path == "" {
 		return nil
 	}
 	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})

@@ -1,7 +1,13 @@
 package bundle
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"glovebox/boot"
 	"glovebox/sentry/auth"
@@ -9,6 +15,49 @@ import (
 
 // defaultUmask is what runc leaves its containers with.
 const defaultUmask = 0o022
+
+// Process turns one process into what the Sentry takes: that of exec, which is
+// not from a config.json. The second result says what is not honoured.
+func Process(p *specs.Process) (boot.Process, []string, error) {
+	b := &Bundle{Spec: &specs.Spec{Process: p}}
+	for _, check := range []func(*specs.Spec) error{checkProcess, checkUser, checkRlimits} {
+		if err := check(b.Spec); err != nil {
+			return boot.Process{}, nil, bare(err)
+		}
+	}
+	for _, f := range ignored {
+		if f.is(b.Spec) {
+			b.warnf(f.field, "ignored: %s", f.why)
+		}
+	}
+	out := b.process()
+	for i, w := range b.Warnings {
+		b.Warnings[i] = strings.TrimPrefix(w, ConfigName+": ")
+	}
+	return out, b.Warnings, nil
+}
+
+// bare is an error without the name of a file that it is not about.
+func bare(err error) error {
+	var f *FieldError
+	if errors.As(err, &f) {
+		return fmt.Errorf("%s: %w", f.Field, f.Err)
+	}
+	return err
+}
+
+// ParseProcess reads a process as exec --process is given it.
+func ParseProcess(file string) (*specs.Process, error) {
+	data, err := read(file)
+	if err != nil {
+		return nil, err
+	}
+	p := new(specs.Process)
+	if err := json.Unmarshal(data, p); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, bare(jsonError(data, err)))
+	}
+	return p, nil
+}
 
 // process is the first process for the Sentry.
 func (b *Bundle) process() boot.Process {

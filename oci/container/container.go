@@ -44,6 +44,8 @@ type State struct {
 	Created     time.Time         `json:"created"`
 	Owner       int               `json:"owner"`
 	Program     string            `json:"program"`
+	// Process is the first one: exec's defaults.
+	Process *specs.Process `json:"process,omitempty"`
 	// Hooks are those that are still to run: poststart and poststop.
 	Hooks   *specs.Hooks         `json:"hooks,omitempty"`
 	Status  specs.ContainerState `json:"status"`

@@ -150,7 +150,7 @@ func sysProcAttr(m idMaps, life lifetime) *syscall.SysProcAttr {
 }
 
 // configFile returns a file that holds v as JSON, at its start.
-func configFile(v any) (int, error) {
+func ConfigFile(v any) (int, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return -1, err

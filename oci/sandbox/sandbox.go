@@ -143,7 +143,7 @@ func startGofer(o *Options, root bool, life lifetime, socket, null, crash, lifel
 	files.std(null, crash)
 	cfg.SocketFD = files.add(socket)
 	cfg.LifelineFD = files.add(lifeline)
-	config, err := configFile(&cfg)
+	config, err := ConfigFile(&cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func startSentry(o *Options, root bool, life lifetime, socket, listener, null, c
 	}
 	b.ProcFD = -1
 	cfg.LifelineFD = files.add(lifeline)
-	config, err := configFile(&cfg)
+	config, err := ConfigFile(&cfg)
 	if err != nil {
 		return nil, err
 	}

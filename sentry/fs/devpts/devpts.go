@@ -77,6 +77,31 @@ func openControlling(c *vfs.Ctx, _ vfs.Path, flags uint32) (vfs.FileOps, error) 
 // openMaster opens /dev/ptmx: it makes a new terminal.
 func (fs *FS) openMaster(c *vfs.Ctx, _ uint32) (vfs.FileOps, error) {
 	t := newTTY(fs)
+	t.uid, t.gid = c.Creds.FSUID, c.Creds.FSGID
+	if err := fs.add(t, t.openSlave); err != nil {
+		return nil, err
+	}
+	return &master{t: t}, nil
+}
+
+// Adopt gives a terminal that somebody else makes a number, and with it a device
+// and a name here, until release.
+func (fs *FS) Adopt(uid, gid uint32, open func(*vfs.Ctx, uint32) (vfs.FileOps, error)) (index int, release func(), err error) {
+	t := newTTY(fs)
+	t.uid, t.gid = uid, gid
+	if err := fs.add(t, open); err != nil {
+		return 0, nil, err
+	}
+	return t.index, func() { fs.remove(t) }, nil
+}
+
+// Device is the number of the terminal with that index.
+func Device(index int) uint64 {
+	return vfs.MakeDev(uint32(slaveMajor+index/slaveMinors), uint32(index%slaveMinors))
+}
+
+// add gives t the lowest number that is free.
+func (fs *FS) add(t *TTY, open func(*vfs.Ctx, uint32) (vfs.FileOps, error)) error {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	i := 0
@@ -85,20 +110,18 @@ func (fs *FS) openMaster(c *vfs.Ctx, _ uint32) (vfs.FileOps, error) {
 	}
 	switch {
 	case i >= maxTTYs:
-		return nil, linux.ENOSPC
+		return linux.ENOSPC
 	case i == len(fs.ttys):
 		fs.ttys = append(fs.ttys, nil)
 	}
 	t.index = i
-	t.uid, t.gid = c.Creds.FSUID, c.Creds.FSGID
 	if fs.opts.FixGID {
 		t.gid = fs.opts.GID
 	}
 	t.mode = fs.opts.Mode & 0o777
-	dev := vfs.MakeDev(uint32(slaveMajor+i/slaveMinors), uint32(i%slaveMinors))
-	t.node = fs.OwnDevice(synth.Meta{RDev: dev, Patch: t.attr, Set: t.setAttr}, linux.S_IFCHR, t.openSlave)
+	t.node = fs.OwnDevice(synth.Meta{RDev: Device(i), Patch: t.attr, Set: t.setAttr}, linux.S_IFCHR, open)
 	fs.ttys[i] = t
-	return &master{t: t}, nil
+	return nil
 }
 
 // remove frees t's number.
