@@ -4,7 +4,11 @@ package boot
 // /proc/meminfo): the machine's memory without that of the processes. What
 // forked processes share counts for each of them.
 func (s *sandbox) freeMemory() uint64 {
-	var used uint64
+	return s.k.TotalMemory - min(s.usedMemory(), s.k.TotalMemory)
+}
+
+// usedMemory is the processes' memory in bytes.
+func (s *sandbox) usedMemory() (used uint64) {
 	for _, tg := range s.pid.Groups() {
 		leader := tg.Leader()
 		if leader == nil {
@@ -15,5 +19,5 @@ func (s *sandbox) freeMemory() uint64 {
 			m.DecUsers()
 		}
 	}
-	return s.k.TotalMemory - min(used, s.k.TotalMemory)
+	return used
 }

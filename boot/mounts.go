@@ -2,8 +2,10 @@ package boot
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"path"
+	"slices"
 	"strconv"
 
 	"glovebox/abi/linux"
@@ -144,13 +146,8 @@ func (s *sandbox) ensure(name string, make func(c *vfs.Ctx, name string) error) 
 // mountFlags takes the flags of fstab(5) out of options; what is left is the
 // file system's.
 func mountFlags(options []string) (flags vfs.MountFlags, data string) {
-	known := map[string]vfs.MountFlags{
-		"ro": vfs.ReadOnly, "nosuid": vfs.NoSuid, "nodev": vfs.NoDev, "noexec": vfs.NoExec, "noatime": vfs.NoAtime,
-		"rw": 0, "suid": 0, "dev": 0, "exec": 0, "atime": 0, "relatime": 0, "norelatime": 0, "strictatime": 0,
-		"nostrictatime": 0, "nodiratime": 0, "diratime": 0,
-	}
 	for _, o := range options {
-		if f, ok := known[o]; ok {
+		if f, ok := knownOptions[o]; ok {
 			flags |= f
 			continue
 		}
@@ -160,4 +157,15 @@ func mountFlags(options []string) (flags vfs.MountFlags, data string) {
 		data += o
 	}
 	return flags, data
+}
+
+// MountOptions are the options of fstab(5) that every mount may have.
+func MountOptions() []string { return slices.Sorted(maps.Keys(knownOptions)) }
+
+// knownOptions are flags; those without one are what the Sentry does anyway, or
+// what nobody can tell apart.
+var knownOptions = map[string]vfs.MountFlags{
+	"ro": vfs.ReadOnly, "nosuid": vfs.NoSuid, "nodev": vfs.NoDev, "noexec": vfs.NoExec, "noatime": vfs.NoAtime,
+	"rw": 0, "suid": 0, "dev": 0, "exec": 0, "atime": 0, "relatime": 0, "norelatime": 0, "strictatime": 0,
+	"nostrictatime": 0, "nodiratime": 0, "diratime": 0,
 }

@@ -35,8 +35,9 @@ type sandbox struct {
 	// sockets is the container's network namespace.
 	sockets socket.Families
 
-	mu   sync.Mutex
-	init *kernel.ThreadGroup // guarded by mu; nil until Start
+	mu     sync.Mutex
+	init   *kernel.ThreadGroup // guarded by mu; nil until Start
+	paused bool                // guarded by mu
 	// started is closed once there is init.
 	started chan struct{}
 	execs   execs
@@ -188,32 +189,6 @@ func (s *sandbox) Wait(ctx context.Context, pid int32) (control.WaitStatus, erro
 	}
 }
 
-// Processes implements control.Sandbox.
-func (s *sandbox) Processes() ([]control.Process, error) {
-	var list []control.Process
-	for _, tg := range s.pid.Groups() {
-		leader := tg.Leader()
-		if leader == nil {
-			continue
-		}
-		pgid, sid := tg.IDs()
-		list = append(list, control.Process{
-			PID: tg.ID(), PPID: tg.ParentID(), PGID: pgid, SID: sid,
-			UID: leader.Creds().UID, Threads: len(tg.Tasks()), State: state(tg),
-			Args: []string{leader.Comm()},
-		})
-	}
-	slices.SortFunc(list, func(a, b control.Process) int { return int(a.PID) - int(b.PID) })
-	return list, nil
-}
-
-func state(tg *kernel.ThreadGroup) string {
-	if tg.Zombie() {
-		return "Z"
-	}
-	return "S"
-}
-
 // State implements control.Sandbox.
 func (s *sandbox) State() (control.State, error) {
 	s.mu.Lock()
@@ -225,8 +200,11 @@ func (s *sandbox) State() (control.State, error) {
 	case <-s.init.Done():
 		return control.State{Status: "stopped", Exit: control.WaitStatus(s.init.ExitStatus())}, nil
 	default:
-		return control.State{Status: "running"}, nil
 	}
+	if s.paused {
+		return control.State{Status: "paused"}, nil
+	}
+	return control.State{Status: "running"}, nil
 }
 
 // Destroy implements control.Sandbox: the host takes back everything at once.

@@ -80,6 +80,19 @@ func (c *Client) Processes() ([]Process, error) {
 	return p, err
 }
 
+// Pause keeps every process from running, Resume ends that.
+func (c *Client) Pause() error { return c.call(methodPause, nil, nil) }
+
+// Resume ends Pause.
+func (c *Client) Resume() error { return c.call(methodResume, nil, nil) }
+
+// Stats returns what the container uses.
+func (c *Client) Stats() (Stats, error) {
+	var s Stats
+	err := c.call(methodStats, nil, &s)
+	return s, err
+}
+
 // State returns how far the container is.
 func (c *Client) State() (State, error) {
 	var s State

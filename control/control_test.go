@@ -32,6 +32,9 @@ func (f *fake) Wait(ctx context.Context, pid int32) (WaitStatus, error) {
 	}
 }
 func (f *fake) Processes() ([]Process, error) { return []Process{{PID: 1, Args: []string{"sh"}}}, nil }
+func (f *fake) Pause() error                  { return nil }
+func (f *fake) Resume() error                 { return errors.New("not paused") }
+func (f *fake) Stats() (Stats, error)         { return Stats{Tasks: 3}, nil }
 func (f *fake) State() (State, error)         { return State{Status: "running"}, nil }
 func (f *fake) Destroy() error                { return errors.New("will not") }
 func (f *fake) Exec(ctx context.Context, a ExecArgs, files []*os.File) (ExecResult, error) {
@@ -101,6 +104,15 @@ func TestCalls(t *testing.T) {
 	p, err := c.Processes()
 	if err != nil || len(p) != 1 || p[0].Args[0] != "sh" {
 		t.Errorf("processes %v, %v", p, err)
+	}
+	if err := c.Pause(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Resume(); err == nil || err.Error() != "not paused" {
+		t.Errorf("resume: %v", err)
+	}
+	if s, err := c.Stats(); err != nil || s.Tasks != 3 {
+		t.Errorf("stats %+v, %v", s, err)
 	}
 	if err := c.Destroy(); err == nil || err.Error() != "will not" {
 		t.Errorf("destroy: %v", err)

@@ -44,6 +44,9 @@ const (
 	methodProcesses = "processes"
 	methodState     = "state"
 	methodDestroy   = "destroy"
+	methodPause     = "pause"
+	methodResume    = "resume"
+	methodStats     = "stats"
 	methodExec      = "exec"
 	methodWaitExec  = "waitExec"
 )
@@ -136,14 +139,23 @@ type Process struct {
 	Threads   int      `json:"threads"`
 	State     string   `json:"state"` // as in /proc/PID/stat
 	TTY       string   `json:"tty,omitempty"`
+	HostPID   int      `json:"hostPID"`   // of the process that runs it, as the Sentry's pid namespace has it
 	StartedNS int64    `json:"startedNS"` // since the epoch
 	CPUNS     int64    `json:"cpuNS"`
 	Args      []string `json:"args"`
 }
 
+// Stats is what the container uses.
+type Stats struct {
+	UserNS   int64  `json:"userNS"`
+	SystemNS int64  `json:"systemNS"`
+	Resident uint64 `json:"resident"` // bytes; pages that processes share count for each
+	Tasks    int    `json:"tasks"`
+}
+
 // A State is how far the container is.
 type State struct {
-	// Status is created, running or stopped.
+	// Status is created, running, paused or stopped.
 	Status string `json:"status"`
 	// Exit is the first process's, once Status is stopped.
 	Exit WaitStatus `json:"exit"`

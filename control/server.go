@@ -27,6 +27,11 @@ type Sandbox interface {
 	WaitExec(ctx context.Context, id uint64) (WaitStatus, error)
 	// Processes lists the container's processes.
 	Processes() ([]Process, error)
+	// Pause keeps every process from running, Resume ends that.
+	Pause() error
+	Resume() error
+	// Stats returns what the container uses.
+	Stats() (Stats, error)
 	// State returns how far the container is.
 	State() (State, error)
 	// Destroy ends the sandbox. The answer may be lost.
@@ -148,6 +153,12 @@ func call(ctx context.Context, s Sandbox, r *request, files []*os.File) (any, er
 			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
 		}
 		return s.WaitExec(ctx, id)
+	case methodPause:
+		return nil, s.Pause()
+	case methodResume:
+		return nil, s.Resume()
+	case methodStats:
+		return s.Stats()
 	case methodProcesses:
 		return s.Processes()
 	case methodState:

@@ -59,7 +59,7 @@ func (d *deletion) remove(id string) error {
 		return err
 	}
 	defer c.Unlock()
-	if now := c.Now(); now == specs.StateRunning && !d.force {
+	if now := c.Now(); (now == specs.StateRunning || now == statePaused) && !d.force {
 		return fmt.Errorf("cannot delete container %q that is not stopped: %s", id, now)
 	}
 	if err := errors.Join(c.Sandbox.Kill(patience), c.Gofer.Kill(patience)); err != nil {

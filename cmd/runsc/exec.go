@@ -41,6 +41,7 @@ type execution struct {
 	tty, noNewPrivs, detach bool
 	pidFile, insidePIDFile  string
 	console                 string
+	evenPaused              bool
 	preserveFDs             int
 }
 
@@ -78,7 +79,7 @@ func (e *execution) flags(fs *flag.FlagSet) {
 	for _, name := range []string{"apparmor", "process-label", "cgroup"} {
 		fs.Var(&ignored{name: name, kind: valueFlag, g: e.globals}, name, "")
 	}
-	fs.Var(&ignored{name: "ignore-paused", kind: boolFlag, g: e.globals}, "ignore-paused", "")
+	fs.BoolVar(&e.evenPaused, "ignore-paused", false, "start it in a paused container, too")
 }
 
 func (e *execution) run(args []string) (int, error) {
@@ -92,7 +93,10 @@ func (e *execution) run(args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if now := c.Now(); now != specs.StateRunning {
+	switch now := c.Now(); {
+	case now == statePaused && !e.evenPaused:
+		return 0, fmt.Errorf("cannot exec in container %q: it is paused (--ignore-paused runs it once it is not)", c.ID)
+	case now != specs.StateRunning && now != statePaused:
 		return 0, fmt.Errorf("cannot exec in container %q: container not running: it is %s", c.ID, now)
 	}
 	p, err := e.wanted(c, args[1:])

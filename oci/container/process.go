@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -89,6 +91,47 @@ func wait(pid, fd int, patience time.Duration) error {
 			return fmt.Errorf("process %d did not end within %v of SIGKILL", pid, patience)
 		}
 	}
+}
+
+// ChildPIDs returns the children of a process, by the number that each has in the
+// pid namespace that it is in itself (NSpid of proc_pid_status(5)).
+func ChildPIDs(pid int) map[int]int {
+	out := map[int]int{}
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return out
+	}
+	for _, name := range tasks {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		for f := range strings.FieldsSeq(string(b)) {
+			if child, err := strconv.Atoi(f); err == nil {
+				out[innerPID(child)] = child
+			}
+		}
+	}
+	return out
+}
+
+// innerPID is the number of a process in its own pid namespace, 0 if it has ended.
+func innerPID(pid int) int {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(b), "\nNSpid:")
+	line, _, _ := strings.Cut(rest, "\n")
+	fields := strings.Fields(line)
+	if len(fields) == 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(fields[len(fields)-1])
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // readStat returns the start time and state of a process.

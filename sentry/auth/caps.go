@@ -1,5 +1,7 @@
 package auth
 
+import "slices"
+
 // Capabilities (capabilities(7)).
 const (
 	CapChown Cap = iota
@@ -79,3 +81,6 @@ func CapByName(name string) (Cap, bool) {
 	}
 	return 0, false
 }
+
+// CapNames returns the names of all capabilities.
+func CapNames() []string { return slices.Clone(capNames[:]) }

@@ -18,6 +18,7 @@ const (
 	workRestart             // the last call returned ERESTART*
 	workMask                // a temporary signal mask is in force
 	workBarrier             // someone waits until the task is not in guest code
+	workFreeze              // the namespace is frozen
 )
 
 // workInterrupt ends a Block early.

@@ -238,7 +238,7 @@ func (t *Task) enrol(child *Task, a *CloneArgs) error {
 		t.enrolGroupLocked(child, a)
 	}
 	tg.tasks = append(tg.tasks, child)
-	tg.ns.tasks[id] = child
+	tg.ns.enterLocked(child)
 	k.running.Add(1)
 	if a.Flags&linux.CLONE_THREAD == 0 {
 		tg.WatchCPU()
@@ -337,7 +337,7 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 		in.Namespace.init = tg
 		tg.unkillable = true
 	}
-	in.Namespace.tasks[id] = t
+	in.Namespace.enterLocked(t)
 	in.Namespace.groups[id] = tg
 	tg.newSessionLocked()
 	if tm := in.Terminal; tm != nil {

@@ -15,6 +15,8 @@ func (t *Task) lookUp() bool {
 		switch {
 		case w&workKill != 0:
 			return false
+		case w&workFreeze != 0:
+			t.freezeHere()
 		case w&workStop != 0:
 			t.stopHere()
 		case w&workBarrier != 0:

@@ -287,6 +287,7 @@ func exitCode(status int32) (code, val int32) {
 // reapLocked forgets tg (release_task).
 func (tg *ThreadGroup) reapLocked() {
 	tg.state = groupReaped
+	tg.ns.reaped.add(tg.usageLocked())
 	if p := tg.parent; p != nil {
 		p.childUsage.add(tg.usageLocked())
 		p.childUsage.add(tg.childUsage)

@@ -24,6 +24,8 @@ type PIDNamespace struct {
 	sessions map[int32]*Session
 	init     *ThreadGroup
 	dying    bool // init is exiting: nothing new starts
+	frozen   bool // no task runs guest code
+	reaped   usage
 }
 
 // NewPIDNamespace returns an empty namespace; the first process becomes init.
@@ -91,6 +93,18 @@ func (ns *PIDNamespace) Groups() []*ThreadGroup {
 	}
 	slices.SortFunc(gs, func(a, b *ThreadGroup) int { return int(a.id - b.id) })
 	return gs
+}
+
+// CPUTime returns the user and system time of all processes that ever were in ns,
+// in nanoseconds.
+func (ns *PIDNamespace) CPUTime() (utime, stime int64) {
+	ns.k.tree.RLock()
+	defer ns.k.tree.RUnlock()
+	u := ns.reaped
+	for _, tg := range ns.groups {
+		u.add(tg.usageLocked())
+	}
+	return u.utime, u.stime
 }
 
 // LastPID returns the id handed out last (/proc/loadavg).

@@ -26,15 +26,18 @@ func readMemory(m kernel.Memory, start, end guest.Addr) []byte {
 	return p[:n]
 }
 
-// cmdline is /proc/PID/cmdline (get_mm_cmdline): a program that overwrote the
-// end of its arguments, as setproctitle(3) does, goes on into its environment
-// up to a NUL.
+// cmdline is /proc/PID/cmdline.
 func cmdline(p *process, w *bytes.Buffer) {
-	m := p.memory()
-	if m == nil {
-		return
+	if m := p.memory(); m != nil {
+		CommandLine(m, w)
+		m.DecUsers()
 	}
-	defer m.DecUsers()
+}
+
+// CommandLine writes the arguments of the program in m, each with a NUL
+// (get_mm_cmdline). One that overwrote the end of its arguments, as
+// setproctitle(3) does, goes on into its environment up to a NUL.
+func CommandLine(m kernel.Memory, w *bytes.Buffer) {
 	l := m.Layout()
 	dropExe(&l)
 	b := readMemory(m, l.ArgStart, l.ArgEnd)

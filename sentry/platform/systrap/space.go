@@ -60,6 +60,9 @@ func (p *Platform) NewAddressSpace() (platform.AddressSpace, error) {
 	return as, nil
 }
 
+// HostPID is the id of the process of the host in which guest code runs.
+func (as *Space) HostPID() int { return as.pid }
+
 // Map implements platform.AddressSpace.
 func (as *Space) Map(r guest.Range, f platform.HostFile, off uint64, prot platform.Prot, flags platform.MapFlags) error {
 	write := prot&platform.Write != 0 && flags&platform.Private == 0

@@ -1,0 +1,110 @@
+package boot
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"glovebox/control"
+	"glovebox/sentry/fs/proc"
+	"glovebox/sentry/kernel"
+)
+
+// hosted is an address space that a process of the host stands for.
+type hosted interface{ HostPID() int }
+
+// Processes implements control.Sandbox.
+func (s *sandbox) Processes() ([]control.Process, error) {
+	list := []control.Process{}
+	for _, tg := range s.pid.Groups() {
+		if leader := tg.Leader(); leader != nil && !tg.Reaped() {
+			list = append(list, process(tg, leader))
+		}
+	}
+	slices.SortFunc(list, func(a, b control.Process) int { return int(a.PID) - int(b.PID) })
+	return list, nil
+}
+
+func process(tg *kernel.ThreadGroup, leader *kernel.Task) control.Process {
+	pgid, sid := tg.IDs()
+	user, sys := tg.CPUTime()
+	now, real := kernel.Times()
+	p := control.Process{
+		PID: tg.ID(), PPID: tg.ParentID(), PGID: pgid, SID: sid,
+		UID: leader.Creds().UID, Threads: len(tg.Tasks()), State: string(leader.State()),
+		StartedNS: real - (now - leader.StartTime()), CPUNS: user + sys, TTY: ttyName(leader),
+	}
+	if m := leader.SharedMem(); m != nil {
+		var args bytes.Buffer
+		proc.CommandLine(m, &args)
+		if h, ok := m.AddressSpace().(hosted); ok {
+			p.HostPID = h.HostPID()
+		}
+		m.DecUsers()
+		if args.Len() > 0 {
+			p.Args = strings.Split(strings.TrimRight(args.String(), "\x00"), "\x00")
+		}
+	}
+	if len(p.Args) == 0 {
+		p.Args = []string{"[" + leader.Comm() + "]"}
+	}
+	return p
+}
+
+// freezeLimit is how long a task may be busy in the Sentry before Pause says so.
+const freezeLimit = 10 * time.Second
+
+// Pause implements control.Sandbox.
+func (s *sandbox) Pause() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.init == nil || s.init.Zombie():
+		return control.Errorf(control.NotStarted, "container %s is not running", s.cfg.ID)
+	case s.paused:
+		return control.Errorf(control.Invalid, "container %s is paused already", s.cfg.ID)
+	}
+	if err := s.pid.Freeze(freezeLimit); err != nil {
+		s.pid.Thaw()
+		return control.Errorf(control.Failed, "a process was busy for more than %v", freezeLimit)
+	}
+	s.paused = true
+	return nil
+}
+
+// Resume implements control.Sandbox.
+func (s *sandbox) Resume() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.paused {
+		return control.Errorf(control.Invalid, "container %s is not paused", s.cfg.ID)
+	}
+	s.pid.Thaw()
+	s.paused = false
+	return nil
+}
+
+// Stats implements control.Sandbox.
+func (s *sandbox) Stats() (control.Stats, error) {
+	st := control.Stats{Resident: s.usedMemory()}
+	st.UserNS, st.SystemNS = s.pid.CPUTime()
+	for _, tg := range s.pid.Groups() {
+		st.Tasks += len(tg.Tasks())
+	}
+	return st, nil
+}
+
+// ttyName is as ps(1) shows it; "" is none.
+func ttyName(t *kernel.Task) string {
+	tm := t.Terminal()
+	if tm == nil {
+		return ""
+	}
+	const slaves = 136 // major
+	if major := tm.Dev >> 8 & 0xfff; major >= slaves && major < slaves+8 {
+		return "pts/" + strconv.Itoa(int((major-slaves)<<8|tm.Dev&0xff))
+	}
+	return "console"
+}
