@@ -42,6 +42,25 @@ func TestHostileGuest(t *testing.T) {
 	}
 }
 
+// TestChaos makes random system calls: nobody but their makers may suffer. A seed
+// and a number name each of the rounds (test/guest/chaos.c).
+func TestChaos(t *testing.T) {
+	seeds, rounds := []string{"1"}, "300"
+	if os.Getenv("GLOVEBOX_FULL") != "" {
+		seeds, rounds = []string{"2", "3", "4", "5", "6"}, "3000"
+	}
+	bin := filepath.Join(t.TempDir(), "chaos")
+	gcc := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", bin, "../guest/chaos.c")
+	if out, err := gcc.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, seed := range seeds {
+		if out, errs, status := do(t, "", bin, seed, rounds); status != 0 {
+			t.Errorf("seed %s: status %d: %s%s", seed, status, out, errs)
+		}
+	}
+}
+
 // TestSpinners: threads that compute cost the sandbox no threads of its own.
 // More than the 10,000 at which a Go program dies take some minutes.
 func TestSpinners(t *testing.T) {
