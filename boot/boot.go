@@ -71,11 +71,15 @@ func newKernel(cfg *Config) (*kernel.Kernel, error) {
 		return nil, fmt.Errorf("sysinfo: %w", err)
 	}
 	k := &kernel.Kernel{
-		Host:        &mm.Host{Platform: p, ReadOnly: host.ReopenMemory},
-		Syscall:     sys.Dispatch,
-		FPSize:      p.FPSize(),
-		CPUs:        runtime.NumCPU(),
-		TotalMemory: info.Totalram * uint64(info.Unit),
+		Host:    &mm.Host{Platform: p, ReadOnly: host.ReopenMemory},
+		Syscall: sys.Dispatch,
+		FPSize:  p.FPSize(),
+		CPUs:    runtime.NumCPU(),
+	}
+	cfg.hostMemory = info.Totalram * uint64(info.Unit)
+	cfg.limitMemory(k, cfg.Memory)
+	if n := cfg.CPUs; n > 0 {
+		k.CPUs = min(k.CPUs, n)
 	}
 	if k.HWCap, k.HWCap2, err = hwCaps(); err != nil {
 		return nil, err
@@ -87,6 +91,16 @@ func newKernel(cfg *Config) (*kernel.Kernel, error) {
 		k.Strace = fdWriter(cfg.DebugLogFD)
 	}
 	return k, nil
+}
+
+// limitMemory has guests see the host's memory, or their limit of it if that is
+// not 0.
+func (cfg *Config) limitMemory(k *kernel.Kernel, limit uint64) {
+	total := cfg.hostMemory
+	if limit > 0 {
+		total = min(total, limit)
+	}
+	k.TotalMemory.Store(total)
 }
 
 // hwCaps returns what the processor and the host allow programs (getauxval(3)).

@@ -29,6 +29,12 @@ type Config struct {
 	Platform string `json:"platform"`
 	Network  string `json:"network"`
 
+	// MaxTasks, Memory and CPUs are the container's limits: tasks, bytes and
+	// processors that it sees; 0 is the host's.
+	MaxTasks int64  `json:"maxTasks,omitempty"`
+	Memory   uint64 `json:"memory,omitempty"`
+	CPUs     int    `json:"cpus,omitempty"`
+
 	// TSC says that the host's clocks are told by the processor's time-stamp
 	// counter: guests may do so too.
 	TSC bool `json:"tsc,omitempty"`
@@ -61,6 +67,8 @@ type Config struct {
 	// ConsoleSignals says that the terminal's signals come to the Sentry, not
 	// by way of runsc.
 	ConsoleSignals bool `json:"consoleSignals,omitempty"`
+
+	hostMemory uint64 // bytes; found out at the start
 }
 
 // A Process is the process that a container starts with.

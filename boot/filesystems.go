@@ -38,7 +38,7 @@ func (s *sandbox) nextDev() uint64 {
 // runtime specification has it.
 func newTmpfs(s *sandbox, m *Mount) (vfs.FileSystem, error) {
 	// As Linux, half of the memory if nothing else is said.
-	o := tmpfs.Options{Dev: s.nextDev(), Mode: 0o1777, Size: s.k.TotalMemory / 2, Reopen: host.ReopenMemory}
+	o := tmpfs.Options{Dev: s.nextDev(), Mode: 0o1777, Size: s.k.TotalMemory.Load() / 2, Reopen: host.ReopenMemory}
 	for _, opt := range m.Options {
 		k, v, _ := strings.Cut(opt, "=")
 		var err error
@@ -50,7 +50,7 @@ func newTmpfs(s *sandbox, m *Mount) (vfs.FileSystem, error) {
 		case "gid":
 			o.GID, err = parse32(v, 10)
 		case "size":
-			o.Size, err = parseSize(v, s.k.TotalMemory)
+			o.Size, err = parseSize(v, s.k.TotalMemory.Load())
 		case "nr_inodes":
 			o.Inodes, err = parseSize(v, 0)
 		}

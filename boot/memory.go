@@ -4,7 +4,7 @@ package boot
 // /proc/meminfo): the machine's memory without that of the processes. What
 // forked processes share counts for each of them.
 func (s *sandbox) freeMemory() uint64 {
-	return s.k.TotalMemory - min(s.usedMemory(), s.k.TotalMemory)
+	return s.k.TotalMemory.Load() - min(s.usedMemory(), s.k.TotalMemory.Load())
 }
 
 // usedMemory is the processes' memory in bytes.

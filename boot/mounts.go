@@ -75,7 +75,7 @@ func (s *sandbox) rootFS() (vfs.FileSystem, vfs.MountFlags, error) {
 	if err != nil || !s.cfg.Root.Overlay {
 		return fs, flags, err
 	}
-	upper := tmpfs.New(tmpfs.Options{Dev: s.nextDev(), Mode: 0o755, Size: s.k.TotalMemory, Reopen: host.ReopenMemory})
+	upper := tmpfs.New(tmpfs.Options{Dev: s.nextDev(), Mode: 0o755, Size: s.k.TotalMemory.Load(), Reopen: host.ReopenMemory})
 	both, err := overlay.New(fs, upper, s.nextDev())
 	return both, flags, err
 }

@@ -86,6 +86,17 @@ func (s *sandbox) Resume() error {
 	return nil
 }
 
+// Limit implements control.Sandbox.
+func (s *sandbox) Limit(l control.Limits) error {
+	if l.MaxTasks != nil {
+		s.pid.SetMaxTasks(*l.MaxTasks)
+	}
+	if l.Memory != nil {
+		s.cfg.limitMemory(s.k, *l.Memory)
+	}
+	return nil
+}
+
 // Stats implements control.Sandbox.
 func (s *sandbox) Stats() (control.Stats, error) {
 	st := control.Stats{Resident: s.usedMemory()}

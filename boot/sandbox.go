@@ -48,6 +48,7 @@ var _ control.Sandbox = (*sandbox)(nil)
 func newSandbox(cfg *Config, k *kernel.Kernel) (*sandbox, error) {
 	s := &sandbox{cfg: cfg, k: k, pid: k.NewPIDNamespace(), uts: kernel.NewUTS(cfg.Hostname, cfg.Domainname), started: make(chan struct{})}
 	k.FreeMemory = s.freeMemory
+	s.pid.SetMaxTasks(cfg.MaxTasks)
 	s.sockets = socket.Families{linux.AF_UNIX: new(unix.Namespace)}
 	err := s.mountAll()
 	if err != nil {

@@ -86,6 +86,9 @@ func (c *Client) Pause() error { return c.call(methodPause, nil, nil) }
 // Resume ends Pause.
 func (c *Client) Resume() error { return c.call(methodResume, nil, nil) }
 
+// Limit changes limits.
+func (c *Client) Limit(l Limits) error { return c.call(methodLimit, l, nil) }
+
 // Stats returns what the container uses.
 func (c *Client) Stats() (Stats, error) {
 	var s Stats

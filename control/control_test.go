@@ -34,6 +34,7 @@ func (f *fake) Wait(ctx context.Context, pid int32) (WaitStatus, error) {
 func (f *fake) Processes() ([]Process, error) { return []Process{{PID: 1, Args: []string{"sh"}}}, nil }
 func (f *fake) Pause() error                  { return nil }
 func (f *fake) Resume() error                 { return errors.New("not paused") }
+func (f *fake) Limit(l Limits) error          { return Errorf(Failed, "to %d", *l.MaxTasks) }
 func (f *fake) Stats() (Stats, error)         { return Stats{Tasks: 3}, nil }
 func (f *fake) State() (State, error)         { return State{Status: "running"}, nil }
 func (f *fake) Destroy() error                { return errors.New("will not") }
@@ -110,6 +111,10 @@ func TestCalls(t *testing.T) {
 	}
 	if err := c.Resume(); err == nil || err.Error() != "not paused" {
 		t.Errorf("resume: %v", err)
+	}
+	n := int64(7)
+	if err := c.Limit(Limits{MaxTasks: &n}); err == nil || err.Error() != "to 7" {
+		t.Errorf("limit: %v", err)
 	}
 	if s, err := c.Stats(); err != nil || s.Tasks != 3 {
 		t.Errorf("stats %+v, %v", s, err)

@@ -47,6 +47,7 @@ const (
 	methodPause     = "pause"
 	methodResume    = "resume"
 	methodStats     = "stats"
+	methodLimit     = "limit"
 	methodExec      = "exec"
 	methodWaitExec  = "waitExec"
 )
@@ -143,6 +144,12 @@ type Process struct {
 	StartedNS int64    `json:"startedNS"` // since the epoch
 	CPUNS     int64    `json:"cpuNS"`
 	Args      []string `json:"args"`
+}
+
+// Limits are the container's. nil leaves one as it is, 0 is none.
+type Limits struct {
+	MaxTasks *int64  `json:"maxTasks,omitempty"`
+	Memory   *uint64 `json:"memory,omitempty"` // bytes
 }
 
 // Stats is what the container uses.

@@ -30,6 +30,8 @@ type Sandbox interface {
 	// Pause keeps every process from running, Resume ends that.
 	Pause() error
 	Resume() error
+	// Limit changes limits.
+	Limit(Limits) error
 	// Stats returns what the container uses.
 	Stats() (Stats, error)
 	// State returns how far the container is.
@@ -157,6 +159,12 @@ func call(ctx context.Context, s Sandbox, r *request, files []*os.File) (any, er
 		return nil, s.Pause()
 	case methodResume:
 		return nil, s.Resume()
+	case methodLimit:
+		var l Limits
+		if err := json.Unmarshal(r.Args, &l); err != nil {
+			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
+		}
+		return nil, s.Limit(l)
 	case methodStats:
 		return s.Stats()
 	case methodProcesses:

@@ -26,7 +26,7 @@ func commands() []command {
 		eventsCommand,
 		pauseCommand,
 		resumeCommand,
-		{name: "update", args: "ID", summary: "change a container's limits"},
+		updateCommand,
 		{name: "checkpoint", args: "ID", summary: "write a container's state to files"},
 		{name: "restore", args: "ID", summary: "go on from a checkpoint"},
 		waitCommand,

@@ -65,6 +65,9 @@ func (d *deletion) remove(id string) error {
 	if err := errors.Join(c.Sandbox.Kill(patience), c.Gofer.Kill(patience)); err != nil {
 		return err
 	}
+	if err := d.dropGroup(c); err != nil {
+		return err
+	}
 	err = c.Remove()
 	d.poststop(c)
 	return err

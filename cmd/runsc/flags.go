@@ -27,6 +27,8 @@ type globals struct {
 	overlay2   string
 	fileAccess string
 
+	ignoreCgroups, systemdCgroup bool
+
 	log *logger
 }
 
@@ -44,6 +46,8 @@ func (g *globals) flags() *flag.FlagSet {
 	fs.StringVar(&g.network, "network", "sandbox", "`kind` of network: sandbox, host or none")
 	fs.StringVar(&g.overlay2, "overlay2", "none", "`where` writes to a bundle's root go: none (the root itself) or root:memory")
 	fs.StringVar(&g.fileAccess, "file-access", "exclusive", "`who` changes a bundle's root: exclusive (the container alone) or shared")
+	fs.BoolVar(&g.ignoreCgroups, "ignore-cgroups", false, "leave the host's control groups alone")
+	fs.BoolVar(&g.systemdCgroup, "systemd-cgroup", false, "have systemd make control groups: cgroupsPath is slice:prefix:name")
 	for name, kind := range ignoredFlags {
 		fs.Var(&ignored{name: name, kind: kind, g: g}, name, "")
 	}
@@ -155,8 +159,6 @@ func (f *ignored) Set(v string) error {
 // ignoredFlags are accepted so that set-ups made for gVisor keep working.
 // Whatever gets a meaning moves to flags().
 var ignoredFlags = map[string]flagKind{
-	"systemd-cgroup":                      boolFlag,
-	"ignore-cgroups":                      boolFlag,
 	"rootless":                            boolFlag,
 	"net-raw":                             boolFlag,
 	"gso":                                 boolFlag,

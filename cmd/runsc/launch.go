@@ -12,6 +12,7 @@ import (
 
 	"glovebox/control"
 	"glovebox/oci/bundle"
+	"glovebox/oci/cgroup"
 	"glovebox/oci/container"
 	"glovebox/oci/sandbox"
 )
@@ -25,10 +26,11 @@ type launch struct {
 	detach                            bool
 	wrotePID                          bool
 
-	c *container.Container
-	b *bundle.Bundle
-	o *sandbox.Options
-	s *sandbox.Sandbox
+	c     *container.Container
+	group *cgroup.Group // nil without one
+	b     *bundle.Bundle
+	o     *sandbox.Options
+	s     *sandbox.Sandbox
 }
 
 func (l *launch) flags(fs *flag.FlagSet) {
@@ -116,6 +118,9 @@ func (l *launch) options() (err error) {
 	o.Boot.ID = l.c.ID
 	o.Boot.Ends = true
 	o.Boot.StdioFDs = stdio()
+	if err := l.placement(); err != nil {
+		return err
+	}
 	o.Boot.Root.Shared = l.fileAccess == "shared"
 	if o.Boot.Root.Overlay, err = l.overlay(); err != nil {
 		return err
@@ -153,6 +158,11 @@ func (l *launch) record() error {
 		}
 		return fmt.Errorf("the sandbox ended: %w", err)
 	}
+	if l.group != nil {
+		if st.Cgroup, err = l.group.State(); err != nil {
+			return err
+		}
+	}
 	st.Status = specs.StateCreating
 	return l.c.Save()
 }
@@ -184,6 +194,11 @@ func (l *launch) discard() {
 	if l.s != nil {
 		l.s.Kill()
 		l.poststop(l.c)
+	}
+	if l.group != nil {
+		if err := l.group.Destroy(); err != nil {
+			l.log.errorf("%v", err)
+		}
 	}
 	if l.wrotePID {
 		_ = os.Remove(l.pidFile)

@@ -66,6 +66,9 @@ func (r *run) remove() error {
 	if !c.Created.Equal(r.c.Created) {
 		return nil // a later one of the same name
 	}
+	if err := r.dropGroup(c); err != nil {
+		return err
+	}
 	err = c.Remove()
 	r.poststop(c)
 	return err

@@ -107,6 +107,9 @@ func (b *Bundle) convert() error {
 	if err := b.mounts(); err != nil {
 		return err
 	}
+	if err := b.limits(&b.Boot); err != nil {
+		return err
+	}
 	if l := b.Spec.Linux; l != nil {
 		b.Boot.MaskedPaths, b.Boot.ReadonlyPaths = l.MaskedPaths, l.ReadonlyPaths
 	}

@@ -25,8 +25,6 @@ var refused = []feature{
 
 // ignored are fields without which a container is only poorer.
 var ignored = []feature{
-	{"linux.resources", inLinux(func(l *specs.Linux) bool { return l.Resources != nil && limits(l.Resources) }), "limits are not implemented"},
-	{"linux.cgroupsPath", inLinux(func(l *specs.Linux) bool { return l.CgroupsPath != "" }), "cgroups are not implemented"},
 	{"linux.sysctl", inLinux(func(l *specs.Linux) bool { return len(l.Sysctl) > 0 }), "not implemented"},
 	{"linux.devices", inLinux(func(l *specs.Linux) bool { return len(l.Devices) > 0 }), "devices of the host are not implemented"},
 	{"linux.netDevices", inLinux(func(l *specs.Linux) bool { return len(l.NetDevices) > 0 }), "not implemented"},
@@ -112,10 +110,4 @@ func joins(l *specs.Linux, t specs.LinuxNamespaceType) bool {
 		}
 	}
 	return false
-}
-
-// limits reports whether r has more than the list of devices that everyone sets.
-func limits(r *specs.LinuxResources) bool {
-	return r.Memory != nil || r.CPU != nil || r.Pids != nil || r.BlockIO != nil || len(r.HugepageLimits) > 0 ||
-		r.Network != nil || len(r.Rdma) > 0 || len(r.Unified) > 0
 }

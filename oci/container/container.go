@@ -26,6 +26,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"glovebox/oci/cgroup"
 )
 
 // formatVersion is that of state.json.
@@ -46,6 +48,9 @@ type State struct {
 	Program     string            `json:"program"`
 	// Process is the first one: exec's defaults.
 	Process *specs.Process `json:"process,omitempty"`
+	// Cgroup is the group of the host that the sandbox is in, if it has one of
+	// its own.
+	Cgroup *cgroup.State `json:"cgroup,omitempty"`
 	// Hooks are those that are still to run: poststart and poststop.
 	Hooks   *specs.Hooks         `json:"hooks,omitempty"`
 	Status  specs.ContainerState `json:"status"`

@@ -31,11 +31,13 @@ type goferConfig struct {
 	Attach     []AttachPoint `json:"attach"`
 	SocketFD   int           `json:"socketFD"`
 	LifelineFD int           `json:"lifelineFD"`
+	GateFD     int           `json:"gateFD"`
 }
 
 type sentryConfig struct {
 	Boot       boot.Config `json:"boot"`
 	LifelineFD int         `json:"lifelineFD"`
+	GateFD     int         `json:"gateFD"`
 	Attached   bool        `json:"attached,omitempty"`
 	OwnConsole bool        `json:"ownConsole,omitempty"`
 	// Become is the user and group to go on as; 0 to stay.
@@ -85,6 +87,9 @@ func EnterGofer(configFD int) (*GoferRoot, error) {
 		return nil, err
 	}
 	follow(cfg.LifelineFD)
+	if err := passGate(cfg.GateFD); err != nil {
+		return nil, err
+	}
 	self, err := host.SelfFDs()
 	if err != nil {
 		return nil, err
@@ -193,6 +198,9 @@ func EnterSentry(configFD int) (*boot.Config, error) {
 		return nil, err
 	}
 	follow(cfg.LifelineFD)
+	if err := passGate(cfg.GateFD); err != nil {
+		return nil, err
+	}
 	if cfg.OwnConsole {
 		// Its signals come here from now on: tty_ioctl(4).
 		if err := unix.IoctlSetInt(cfg.Boot.StdioFDs[0], unix.TIOCSCTTY, 0); err != nil {

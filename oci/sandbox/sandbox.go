@@ -52,6 +52,9 @@ type Options struct {
 	GuestUID, GuestGID int
 	// Detached sandboxes outlive the caller once it says so: Detach.
 	Detached bool
+	// Place is called with both processes before they do anything: to put
+	// them into control groups. May be nil.
+	Place func(pids ...int) error
 	// OwnConsole says that Boot.StdioFDs are a terminal whose signals nobody
 	// else passes on: it becomes the Sentry's.
 	OwnConsole bool
@@ -118,19 +121,31 @@ func Start(o *Options) (_ *Sandbox, err error) {
 	lifeline := p[0]
 	s.lifeline = p[1]
 	open.add(lifeline)
+	gate := gate{-1, -1}
+	if o.Place != nil {
+		if gate, err = newGate(); err != nil {
+			return nil, err
+		}
+		defer gate.close()
+	}
 	caps, err := host.OwnCaps()
 	if err != nil {
 		return nil, err
 	}
 	root := privileged(caps.Effective)
-	if s.gofer, err = startGofer(o, root, life, pair[0], null, s.crash.fd, lifeline); err != nil {
+	if s.gofer, err = startGofer(o, root, life, pair[0], null, s.crash.fd, lifeline, gate.entry); err != nil {
 		return nil, err
 	}
-	s.sentry, err = startSentry(o, root, life, pair[1], listener, null, s.crash.fd, lifeline)
-	return s, err
+	if s.sentry, err = startSentry(o, root, life, pair[1], listener, null, s.crash.fd, lifeline, gate.entry); err != nil || o.Place == nil {
+		return s, err
+	}
+	if err := o.Place(s.sentry.pid, s.gofer.pid); err != nil {
+		return nil, err
+	}
+	return s, gate.open()
 }
 
-func startGofer(o *Options, root bool, life lifetime, socket, null, crash, lifeline int) (*child, error) {
+func startGofer(o *Options, root bool, life lifetime, socket, null, crash, lifeline, gate int) (*child, error) {
 	ids := single(o.GuestUID, o.GuestGID)
 	if root {
 		var err error
@@ -142,7 +157,7 @@ func startGofer(o *Options, root bool, life lifetime, socket, null, crash, lifel
 	var files fdTable
 	files.std(null, crash)
 	cfg.SocketFD = files.add(socket)
-	cfg.LifelineFD = files.add(lifeline)
+	cfg.LifelineFD, cfg.GateFD = files.add(lifeline), files.add(gate)
 	config, err := ConfigFile(&cfg)
 	if err != nil {
 		return nil, err
@@ -157,7 +172,7 @@ func startGofer(o *Options, root bool, life lifetime, socket, null, crash, lifel
 	return spawn("gofer", argv, files.fds, attr)
 }
 
-func startSentry(o *Options, root bool, life lifetime, socket, listener, null, crash, lifeline int) (*child, error) {
+func startSentry(o *Options, root bool, life lifetime, socket, listener, null, crash, lifeline, gate int) (*child, error) {
 	ids := single(0, 0)
 	cfg := sentryConfig{Boot: o.Boot, Attached: life == attached, OwnConsole: o.OwnConsole}
 	cfg.Boot.ConsoleSignals = o.OwnConsole
@@ -179,7 +194,7 @@ func startSentry(o *Options, root bool, life lifetime, socket, listener, null, c
 		b.StdioFDs[i] = files.add(fd)
 	}
 	b.ProcFD = -1
-	cfg.LifelineFD = files.add(lifeline)
+	cfg.LifelineFD, cfg.GateFD = files.add(lifeline), files.add(gate)
 	config, err := ConfigFile(&cfg)
 	if err != nil {
 		return nil, err

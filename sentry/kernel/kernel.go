@@ -3,6 +3,7 @@ package kernel
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"glovebox/sentry/arch"
@@ -31,7 +32,7 @@ type Kernel struct {
 	// CPUs is how many processors guests see.
 	CPUs int
 	// TotalMemory and FreeMemory are what sysinfo(2) says, in bytes.
-	TotalMemory uint64
+	TotalMemory atomic.Uint64
 	FreeMemory  func() uint64
 
 	// tree guards the process tree, ids and process groups.

@@ -26,6 +26,7 @@ type PIDNamespace struct {
 	dying    bool // init is exiting: nothing new starts
 	frozen   bool // no task runs guest code
 	reaped   usage
+	maxTasks int64 // 0: any
 }
 
 // NewPIDNamespace returns an empty namespace; the first process becomes init.
@@ -39,10 +40,22 @@ func (k *Kernel) NewPIDNamespace() *PIDNamespace {
 	}
 }
 
+// SetMaxTasks limits how many tasks ns may have (pids.max of cgroups(7)): clone(2)
+// fails with EAGAIN then. 0 or less is no limit; tasks there are stay.
+func (ns *PIDNamespace) SetMaxTasks(n int64) {
+	ns.k.tree.Lock()
+	defer ns.k.tree.Unlock()
+	ns.maxTasks = max(n, 0)
+}
+
 // allocLocked returns a free id, or want if that is not 0 and free.
 func (ns *PIDNamespace) allocLocked(want int32) (int32, error) {
 	if ns.dying {
 		return 0, linux.ENOMEM
+	}
+	// Zombies count until they are reaped.
+	if ns.maxTasks > 0 && int64(len(ns.tasks)) >= ns.maxTasks {
+		return 0, linux.EAGAIN
 	}
 	if want != 0 {
 		if want < 1 || want >= pidMax {

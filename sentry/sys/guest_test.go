@@ -135,7 +135,8 @@ func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 	}
 	v.FIFO = new(pipe.FIFOs).Open
 	v.Memory = tmpfs.New(tmpfs.Options{Dev: 2, Reopen: reopen}).NewMemory
-	k := &kernel.Kernel{Host: host, Syscall: sys.Dispatch, CPUs: 2, TotalMemory: 1 << 30, Logf: t.Logf}
+	k := &kernel.Kernel{Host: host, Syscall: sys.Dispatch, CPUs: 2, Logf: t.Logf}
+	k.TotalMemory.Store(1 << 30)
 	limits := new(kernel.Limits)
 	limits.SetAll(kernel.DefaultLimits())
 	img, err := (&sys.Execution{

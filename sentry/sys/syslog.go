@@ -60,7 +60,7 @@ func bootLog(k *kernel.Kernel) []byte {
 	lines := [...]string{
 		"Linux version " + kernel.Release + " " + kernel.Version + ": its calls, that is; nothing here is Linux",
 		"Glovebox: sealing the box",
-		fmt.Sprintf("Memory: %dK available, borrowed a page at a time", k.TotalMemory>>10),
+		fmt.Sprintf("Memory: %dK available, borrowed a page at a time", k.TotalMemory.Load()>>10),
 		fmt.Sprintf("smp: %d glove(s) to work with", max(k.CPUs, 1)),
 		"random: asked the host, which can be trusted with that much",
 		"pci: looked for devices; found a smooth glass wall",

@@ -91,7 +91,7 @@ func sysinfo(t *kernel.Task, to Addr) (uintptr, error) {
 	k := t.Kernel()
 	s := linux.Sysinfo{
 		Uptime:   kernel.Now() / second,
-		Totalram: k.TotalMemory,
+		Totalram: k.TotalMemory.Load(),
 		MemUnit:  1,
 	}
 	if k.FreeMemory != nil {

@@ -1,0 +1,126 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// controller returns the directory of a cgroup in a v1 hierarchy of this machine.
+func controller(t *testing.T, name, path string) string {
+	t.Helper()
+	root := filepath.Join("/sys/fs/cgroup", name)
+	f, err := os.CreateTemp(root, "")
+	if os.IsNotExist(err) || os.Getuid() != 0 {
+		t.Skipf("host feature missing: cgroup v1 %s, writable", name)
+	}
+	if err == nil {
+		f.Close()
+	}
+	return filepath.Join(root, path)
+}
+
+// word reads a file of one word.
+func word(t *testing.T, name ...string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(name...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// TestCgroups: both processes are in the group that the bundle names, with limits
+// that leave the runtime some more, and the container has its own.
+func TestCgroups(t *testing.T) {
+	h := newHost(t)
+	id := h.id()
+	path := "/glovebox-e2e/" + id
+	mem, pids, cpu := controller(t, "memory", path), controller(t, "pids", path), controller(t, "cpu", path)
+	t.Cleanup(func() {
+		for _, dir := range []string{mem, pids, cpu} {
+			_ = os.Remove(filepath.Dir(dir))
+		}
+	})
+	limit, tasks, quota, period, shares := int64(64<<20), int64(12), int64(50000), uint64(100000), uint64(512)
+	dir := h.bundle(func(s *specs.Spec) {
+		s.Linux.CgroupsPath = path
+		s.Linux.Resources = &specs.LinuxResources{
+			Memory: &specs.LinuxMemory{Limit: &limit}, Pids: &specs.LinuxPids{Limit: &tasks},
+			CPU: &specs.LinuxCPU{Quota: &quota, Period: &period, Shares: &shares, Cpus: "0"},
+		}
+	}, "sleep", "100000")
+	h.background("create", "--bundle", dir, id)
+	sandbox := strconv.Itoa(h.state(id).Pid)
+	for _, d := range []string{mem, pids, cpu} {
+		procs := strings.Fields(word(t, d, "cgroup.procs"))
+		found := false
+		for _, p := range procs {
+			found = found || p == sandbox
+		}
+		// The Sentry, its template, a stub that is ready, and the gofer.
+		if !found || len(procs) < 4 {
+			t.Errorf("%s: processes %v, want %s and the others", d, procs, sandbox)
+		}
+	}
+	check := func(want int64, name ...string) {
+		t.Helper()
+		if got := word(t, name...); got != strconv.FormatInt(want, 10) {
+			t.Errorf("%s is %s, want %d", filepath.Join(name...), got, want)
+		}
+	}
+	check(limit+64<<20, mem, "memory.limit_in_bytes")
+	check(tasks+1024, pids, "pids.max")
+	check(quota, cpu, "cpu.cfs_quota_us")
+	check(512, cpu, "cpu.shares")
+	h.must("start", id)
+	if out := h.must("exec", id, "sh", "-c", "grep MemTotal /proc/meminfo; nproc"); out != "MemTotal:          65536 kB\n1\n" {
+		t.Errorf("inside: %q", out)
+	}
+	// Eleven more than there are.
+	fork := "n=0; while [ $n -lt 20 ]; do sleep 100 >/dev/null 2>&1 & n=$((n+1)); done; wait"
+	if _, errs, status := h.runsc("exec", id, "sh", "-c", fork); status == 0 || !strings.Contains(errs, "can't fork: Resource temporarily unavailable") {
+		t.Errorf("20 tasks: status %d, %q", status, errs)
+	}
+	h.must("exec", id, "sh", "-c", "kill -9 -1; true")
+	h.must("update", "--pids-limit", "100", "--memory", "134217728", "--cpu-share", "256", id)
+	check(128<<20+64<<20, mem, "memory.limit_in_bytes")
+	check(100+1024, pids, "pids.max")
+	check(256, cpu, "cpu.shares")
+	check(quota, cpu, "cpu.cfs_quota_us")
+	if out := h.must("exec", id, "sh", "-c", "grep MemTotal /proc/meminfo; n=0; while [ $n -lt 20 ]; do sleep 100 >/dev/null 2>&1 & n=$((n+1)); done"); out != "MemTotal:         131072 kB\n" {
+		t.Errorf("after update: %q", out)
+	}
+	cmd := h.command("update", "--resources", "-", id)
+	cmd.Stdin = strings.NewReader(`{"cpu": {"quota": 70000}}`)
+	if _, errs, status := h.finish(cmd); status != 0 {
+		t.Error(errs)
+	}
+	check(70000, cpu, "cpu.cfs_quota_us")
+	check(100+1024, pids, "pids.max")
+	h.fails("cpu.cpus", "update", "--cpuset-cpus", "many", id)
+	h.must("delete", "--force", id)
+	for _, d := range []string{mem, pids, cpu} {
+		if _, err := os.Stat(d); err == nil {
+			t.Errorf("left: %s", d)
+		}
+	}
+	// By run, and where it fails.
+	h.edit(dir, func(s *specs.Spec) { s.Process.Args = []string{"grep", "MemTotal", "/proc/meminfo"} })
+	if out := h.must("run", "--bundle", dir, id); out != "MemTotal:          65536 kB\n" {
+		t.Errorf("run: %q", out)
+	}
+	h.edit(dir, func(s *specs.Spec) { s.Linux.Resources.CPU.Cpus = "100-200" })
+	h.fails("linux.resources", "run", "--bundle", dir, id)
+	if out := h.must("--ignore-cgroups", "run", "--bundle", dir, id); !strings.HasPrefix(out, "MemTotal") {
+		t.Errorf("--ignore-cgroups: %q", out)
+	}
+	if _, err := os.Stat(mem); err == nil {
+		t.Errorf("left: %s", mem)
+	}
+	h.nothingLeft()
+}
