@@ -18,7 +18,8 @@ const (
 
 // Line returns a line of the log, whose message is one line whatever it quotes.
 func (f LogFormat) Line(level, msg string) []byte {
-	now := time.Now().Format(time.RFC3339)
+	// Not local time: a sealed Sentry has no /etc/localtime to read.
+	now := time.Now().UTC().Format(time.RFC3339)
 	if f != JSONLog {
 		return fmt.Appendf(nil, "time=%q level=%s msg=%q\n", now, level, msg)
 	}
