@@ -73,6 +73,7 @@ func (t *Task) Clone(a *CloneArgs) (int32, error) {
 		user.tasks.Add(-1)
 		return 0, err
 	}
+	defer t.takeBack()
 	var undo func()
 	if a.Flags&linux.CLONE_PIDFD != 0 {
 		var fd int32
@@ -105,9 +106,6 @@ func (t *Task) Clone(a *CloneArgs) (int32, error) {
 	if a.Flags&linux.CLONE_VFORK != 0 {
 		// Killed or not, the child exists.
 		_ = t.BlockKillable(child.vforkDone.Load)
-		if lends(a.Flags) {
-			t.takeBack()
-		}
 	}
 	return tid, nil
 }

@@ -89,7 +89,8 @@ type Task struct {
 	exitStatus int32
 	vforkDone  atomic.Bool
 	vforkOf    *Task        // the parent that waits for vforkDone
-	lentFP     arch.FPState // to be restored when the child of a vfork is gone
+	lent       *lent        // what the child of a vfork has
+	lentFP     arch.FPState // to be restored then
 
 	cpu        cpuClock
 	sched      Sched

@@ -28,28 +28,38 @@ func lends(flags uint64) bool {
 	return flags&(vfork|linux.CLONE_THREAD) == vfork
 }
 
-// lend returns t's context for a child.
+// lend gives t's context to a child. t has none until takeBack: it must not say
+// that it waits, or be kicked, on what is the child's.
 func (t *Task) lend() *lent {
-	t.lentFP = t.ctx.FP()
+	fp := t.ctx.FP()
 	t.ctxMu.Lock()
 	defer t.ctxMu.Unlock()
 	l, ok := t.ctx.(*lent)
 	if !ok {
 		l = &lent{Context: t.ctx}
 		l.users.Store(1)
-		t.ctx = l
 	}
 	l.users.Add(1)
+	t.ctx, t.lent, t.lentFP = nil, l, fp
 	return l
 }
 
-// takeBack makes the context t's again, if the child has left it.
+// takeBack ends lend, once the child has left the context, or t is killed.
 func (t *Task) takeBack() {
-	if t.Dead() {
-		return // and the child may go on
+	l := t.lent
+	if l == nil {
+		return
 	}
+	t.lent = nil
+	if t.Dead() {
+		l.Release() // and the child may go on
+		return
+	}
+	t.ctxMu.Lock()
+	t.ctx = l
+	t.ctxMu.Unlock()
 	// The processor made it, so it takes it.
-	_ = t.ctx.SetFP(t.lentFP)
+	_ = l.SetFP(t.lentFP)
 	t.lentFP = nil
 	t.publish()
 }
