@@ -15,6 +15,7 @@ import (
 type fake struct {
 	signals chan SignalArgs
 	ended   chan struct{}
+	waiting chan struct{} // has something when Wait was called
 	hungUp  chan struct{} // closed when the client of Exec does
 }
 
@@ -24,6 +25,10 @@ func (f *fake) Signal(a SignalArgs) error {
 	return nil
 }
 func (f *fake) Wait(ctx context.Context, pid int32) (WaitStatus, error) {
+	select {
+	case f.waiting <- struct{}{}:
+	default:
+	}
 	select {
 	case <-f.ended:
 		return 3 << 8, nil
@@ -58,7 +63,7 @@ func serve(t *testing.T) (*fake, *Client, func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{signals: make(chan SignalArgs, 4), ended: make(chan struct{}), hungUp: make(chan struct{})}
+	f := &fake{signals: make(chan SignalArgs, 4), ended: make(chan struct{}), waiting: make(chan struct{}, 1), hungUp: make(chan struct{})}
 	done := make(chan error, 1)
 	go func() { done <- Serve(l, f) }()
 	c, err := Dial(path)
@@ -146,6 +151,27 @@ func TestServerGoneEndsCalls(t *testing.T) {
 	}
 	if err := c.Start(); !errors.Is(err, ErrGone) {
 		t.Errorf("Start afterwards: %v", err)
+	}
+}
+
+// TestLastAnswer: who waits for the end hears of it, though the server ends then.
+func TestLastAnswer(t *testing.T) {
+	for range 50 {
+		f, c, stop := serve(t)
+		got := make(chan error, 1)
+		var status WaitStatus
+		go func() {
+			var err error
+			status, err = c.Wait(0)
+			got <- err
+		}()
+		<-f.waiting
+		close(f.ended)
+		stop()
+		if err := <-got; err != nil || status.ExitCode() != 3 {
+			t.Errorf("%#x, %v", status, err)
+		}
+		c.Close()
 	}
 }
 

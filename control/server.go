@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // A Sandbox answers requests. Every method may be called by several goroutines
@@ -56,27 +58,60 @@ func Listen(fd int) (*net.UnixListener, error) {
 	return ul, nil
 }
 
+// grace is how long what is under way may take when Serve ends: the answer to who
+// waits for the end is the most important of all.
+const grace = time.Second
+
 // Serve answers on l until it is closed, then ends what is under way and
 // returns.
 func Serve(l *net.UnixListener, s Sandbox) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var conns sync.WaitGroup
+	calls := &tally{zero: make(chan struct{}, 1)}
 	defer conns.Wait()
 	defer cancel()
 	for {
 		u, err := l.AcceptUnix()
 		if errors.Is(err, net.ErrClosed) {
+			calls.wait(grace)
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		conns.Go(func() { serveConn(ctx, u, s) })
+		conns.Go(func() { serveConn(ctx, u, s, calls) })
+	}
+}
+
+// A tally counts calls under way.
+type tally struct {
+	n    atomic.Int64
+	zero chan struct{} // has something when n may have become 0
+}
+
+func (t *tally) add(d int64) {
+	if t.n.Add(d) == 0 {
+		select {
+		case t.zero <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wait waits until there are none, or for d.
+func (t *tally) wait(d time.Duration) {
+	end := time.After(d)
+	for t.n.Load() != 0 {
+		select {
+		case <-t.zero:
+		case <-end:
+			return
+		}
 	}
 }
 
 // serveConn answers one client until it hangs up.
-func serveConn(ctx context.Context, u *net.UnixConn, s Sandbox) {
+func serveConn(ctx context.Context, u *net.UnixConn, s Sandbox, all *tally) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &conn{unix: u}
 	// Closing the socket ends a read that is under way.
@@ -97,7 +132,9 @@ func serveConn(ctx context.Context, u *net.UnixConn, s Sandbox) {
 		if err != nil {
 			return
 		}
+		all.add(1)
 		calls.Go(func() {
+			defer all.add(-1)
 			// A client that hung up does not want the answer.
 			_ = c.send(answer(ctx, s, &r, files))
 		})

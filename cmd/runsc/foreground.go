@@ -101,7 +101,8 @@ func notStarted(err error, program string) error {
 	case errors.As(err, &ce) && ce.Code == control.NoProgram:
 		return &statusError{notFound, fmt.Errorf("%s: executable file not found: no such file or directory", program)}
 	case errors.As(err, &ce) && ce.Code == control.NotExec:
-		return &statusError{notExecutable, fmt.Errorf("%s: %s", program, ce.Msg)}
+		// In small letters, as callers look for it.
+		return &statusError{notExecutable, fmt.Errorf("%s: %s", program, strings.ToLower(ce.Msg))}
 	}
 	return err
 }

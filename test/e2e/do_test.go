@@ -119,9 +119,9 @@ func TestNotStarted(t *testing.T) {
 	}{
 		{"/no/such/program", "no such file or directory", 127},
 		{"no-such-program", "executable file not found", 127},
-		{dir, "Permission denied", 126},
-		{plain, "Permission denied", 126},
-		{broken, "Exec format error", 126},
+		{dir, "permission denied", 126},
+		{plain, "permission denied", 126},
+		{broken, "exec format error", 126},
 	} {
 		out, errs, status := do(t, "", c.program)
 		if status != c.status || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, c.says) {

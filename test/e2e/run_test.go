@@ -119,9 +119,9 @@ func TestRunNotStarted(t *testing.T) {
 	}{
 		{"/no/such/program", "no such file or directory", 127},
 		{"no-such-program", "executable file not found", 127},
-		{"/etc", "Permission denied", 126},
-		{"/etc/passwd", "Permission denied", 126},
-		{"/broken", "Exec format error", 126},
+		{"/etc", "permission denied", 126},
+		{"/etc/passwd", "permission denied", 126},
+		{"/broken", "exec format error", 126},
 	} {
 		dir := h.bundle(nil, c.program)
 		if err := os.WriteFile(filepath.Join(dir, "rootfs/broken"), []byte("\x7fELFbroken"), 0o755); err != nil {

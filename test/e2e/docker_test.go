@@ -1,0 +1,195 @@
+package e2e
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestDocker runs the same session of docker by runc and by runsc, with daemons of
+// its own, and compares what it prints.
+func TestDocker(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("host feature missing: root, for a Docker daemon")
+	}
+	for _, name := range []string{"dockerd", "containerd", "docker", "runc", "script"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("host feature missing: %s (apt-get install docker.io)", name)
+		}
+	}
+	d := startDocker(t)
+	if out, err := d.client("docker", "run", "--rm", "--runtime", "runc", "--network", "none", "bb", "true").CombinedOutput(); err != nil {
+		t.Skipf("host feature missing: containers by runc: %v: %s", err, out)
+	}
+	outputs := map[string]string{}
+	for _, runtime := range []string{"runc", "runsc"} {
+		cmd := d.client("sh", testdata(t, "docker.sh"), runtime)
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s: %v: %s", runtime, err, errs.String())
+		}
+		outputs[runtime] = string(out)
+		t.Logf("%s says on standard error: %s", runtime, errs.String())
+	}
+	want, got := strings.Split(outputs["runc"], "\n"), strings.Split(outputs["runsc"], "\n")
+	section := ""
+	for i := range max(len(want), len(got)) {
+		if i < len(want) && strings.HasPrefix(want[i], "== ") {
+			section = want[i]
+		}
+		if i >= len(want) || i >= len(got) || want[i] != got[i] {
+			t.Errorf("line %d, %s: they differ\nrunc:\n%s\nrunsc:\n%s", i+1, section, outputs["runc"], outputs["runsc"])
+			break
+		}
+	}
+	if left := running(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func testdata(t *testing.T, name string) string {
+	t.Helper()
+	p, err := filepath.Abs(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// A docker is a Docker daemon, its containerd, and where they keep things.
+type docker struct {
+	dir string
+}
+
+// startDocker starts daemons that share nothing with the machine's own.
+func startDocker(t *testing.T) *docker {
+	t.Helper()
+	// A short path, as sun_path is short.
+	dir, err := os.MkdirTemp("", "gbdk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &docker{dir}
+	at := func(name string) string { return filepath.Join(dir, name) }
+	t.Cleanup(func() {
+		d.unmount()
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	config := fmt.Sprintf("version = 2\nroot = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\n  address = %q\n"+
+		"[plugins.\"io.containerd.internal.v1.opt\"]\n  path = %q\n", at("ctr/root"), at("ctr/state"), at("containerd.sock"), at("ctr/opt"))
+	daemon, err := json.Marshal(map[string]any{"runtimes": map[string]any{"runsc": map[string]string{"path": runsc}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"config.toml": config, "daemon.json": string(daemon)} {
+		if err := os.WriteFile(at(name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.daemon(t, at("containerd.log"), at("containerd.sock"), "containerd", "-c", at("config.toml"))
+	d.daemon(t, at("dockerd.log"), at("docker.sock"), "dockerd", "--config-file", at("daemon.json"), "--data-root", at("data"),
+		"--exec-root", at("exec"), "-H", "unix://"+at("docker.sock"), "-p", at("docker.pid"), "--containerd", at("containerd.sock"),
+		"--bridge", "none", "--iptables=false")
+	eventually(t, "the Docker daemon answers", func() bool { return d.client("docker", "version").Run() == nil })
+	busybox(t, at("rootfs"))
+	d.load(t, at("rootfs"))
+	return d
+}
+
+// daemon starts one, and ends it with the test.
+func (d *docker) daemon(t *testing.T, log, socket string, args ...string) {
+	t.Helper()
+	f, err := os.Create(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stdout, cmd.Stderr = f, f
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		if t.Failed() {
+			b, _ := os.ReadFile(log)
+			t.Logf("%s: %s", args[0], b[max(0, len(b)-4000):])
+		}
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(30 * time.Second):
+			_ = cmd.Process.Kill()
+			<-ended
+		}
+	})
+	eventually(t, args[0]+" listens", func() bool {
+		select {
+		case <-ended:
+			b, _ := os.ReadFile(log)
+			t.Skipf("host feature missing: %s ended: %s", args[0], b)
+		default:
+		}
+		_, err := os.Stat(socket)
+		return err == nil
+	})
+}
+
+// client is a command that talks to the daemon.
+func (d *docker) client(args ...string) *exec.Cmd {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = d.dir
+	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+filepath.Join(d.dir, "docker.sock"), "DOCKER_CONFIG="+d.dir, "DOCKER_BUILDKIT=0")
+	return cmd
+}
+
+// load makes a directory the image bb.
+func (d *docker) load(t *testing.T, root string) {
+	t.Helper()
+	cmd := d.client("docker", "import", "-", "bb")
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(in)
+	err = w.AddFS(os.DirFS(root))
+	if err == nil {
+		err = w.Close()
+	}
+	in.Close()
+	if werr := cmd.Wait(); err != nil || werr != nil {
+		t.Fatal(err, werr)
+	}
+}
+
+// unmount takes away what daemons that were killed left mounted.
+func (d *docker) unmount() {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], d.dir+"/") {
+			_ = syscall.Unmount(f[4], syscall.MNT_DETACH)
+		}
+	}
+}
