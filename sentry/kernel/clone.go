@@ -153,6 +153,9 @@ func (t *Task) copyTask(a *CloneArgs) (*Task, error) {
 		child.undo = t.shareUndo()
 	}
 	child.SetComm(t.Comm())
+	if f&linux.CLONE_VM == 0 {
+		child.mem.AddressSpace().SetName(t.Comm())
+	}
 	child.sched.copyFrom(&t.sched)
 	child.slackNS.Store(t.slackNS.Load())
 	child.thpDisable.Store(t.thpDisable.Load())
@@ -315,6 +318,7 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 		t.ipc = ipc.NewNamespace(k.Host.ReadOnly)
 	}
 	t.SetComm(in.Comm)
+	t.mem.AddressSpace().SetName(in.Comm)
 	t.files.v = in.Files
 	tg := &ThreadGroup{k: k, ns: in.Namespace, exitSignal: linux.SIGCHLD, sighand: &SigHand{users: 1}, done: make(chan struct{})}
 	tg.limits.SetAll(in.Limits)

@@ -44,7 +44,7 @@ func (t *Task) Exec(img *Image) error {
 	t.alt = linux.Stack{Flags: linux.SS_DISABLE}
 	t.Robust.Store(0)
 	t.Restart = Restart{}
-	t.SetComm(img.Comm)
+	t.Rename(img.Comm)
 	tg := t.tg
 	tg.membarrier.Store(0)
 	tg.timers.deletePosix()

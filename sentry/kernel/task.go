@@ -171,6 +171,15 @@ func (t *Task) SetComm(s string) {
 	t.comm.Store(&s)
 }
 
+// Rename is SetComm for a task that runs (PR_SET_NAME): tools of the host see it,
+// if it is its process's only one. Task goroutine only.
+func (t *Task) Rename(s string) {
+	t.SetComm(s)
+	if len(t.tg.Tasks()) == 1 {
+		t.mem.AddressSpace().SetName(t.Comm())
+	}
+}
+
 // SetClearTID is set_tid_address(2). Task goroutine only.
 func (t *Task) SetClearTID(a guest.Addr) { t.clearTID = a }
 

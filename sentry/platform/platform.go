@@ -79,6 +79,9 @@ type AddressSpace interface {
 	Flush()
 	// NewContext returns a context to run one thread.
 	NewContext() (Context, error)
+	// SetName gives what runs the guest a name for tools of the host, of at
+	// most 15 bytes.
+	SetName(name string)
 	// Release ends the address space: its contexts must be released. done is
 	// called, by any goroutine, when the host has undone its mappings.
 	Release(done func())

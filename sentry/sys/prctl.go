@@ -109,7 +109,7 @@ func prctlName(t *kernel.Task, option Int, a Addr) error {
 	if err != nil && err != linux.ENAMETOOLONG {
 		return err
 	}
-	t.SetComm(s)
+	t.Rename(s)
 	return nil
 }
 

@@ -43,6 +43,7 @@ var stubRules = []rule{
 	{unix.SYS_WRITE, []cond{{arg: 0, mask: all, vals: []uint32{fdBell}}}},
 	{unix.SYS_SIGALTSTACK, nil},
 	{unix.SYS_ARCH_PRCTL, []cond{{arg: 0, mask: all, vals: []uint32{0x1001, 0x1002}}}}, // ARCH_SET_GS, ARCH_SET_FS
+	{unix.SYS_PRCTL, []cond{{arg: 0, mask: all, vals: []uint32{unix.PR_SET_NAME}}}},
 	{unix.SYS_EXIT, nil},
 	{unix.SYS_CLONE, []cond{{arg: 0, mask: all, vals: []uint32{threadFlags}}}},
 }

@@ -61,8 +61,11 @@ func (c *Context) deliver(private []op) (n int, more bool) {
 // message header is in the stub.
 func copyOps(slot page, n int, ops []op, msg uint64) int {
 	for _, o := range ops {
-		if o[7]&opRecv != 0 {
+		switch {
+		case o[7]&opRecv != 0:
 			o[2] = msg
+		case o[7]&opText != 0:
+			o[2] = msg - sMsg + sOps + uint64(64*n+24)
 		}
 		dst := slot[sOps+64*n:][:64]
 		for i, v := range o {

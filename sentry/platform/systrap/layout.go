@@ -85,6 +85,8 @@ const (
 	opFD0   = 2
 	opRecv  = 4
 	opClone = 8
+	// opText: the second argument points to the third and fourth.
+	opText = 16
 )
 
 // Descriptors of a stub: the socket by which it is given others, the doorbell.

@@ -1,6 +1,7 @@
 package systrap
 
 import (
+	"encoding/binary"
 	"sync"
 	"sync/atomic"
 
@@ -58,6 +59,17 @@ func (p *Platform) NewAddressSpace() (platform.AddressSpace, error) {
 		as.watch()
 	}()
 	return as, nil
+}
+
+// SetName implements platform.AddressSpace: it is the first thread's, which is the
+// only one when a program starts.
+func (as *Space) SetName(name string) {
+	var b [16]byte
+	copy(b[:15], name)
+	le := binary.NativeEndian
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	as.pending = append(as.pending, op{unix.SYS_PRCTL, unix.PR_SET_NAME, 0, le.Uint64(b[:]), le.Uint64(b[8:]), 0, 0, opText})
 }
 
 // HostPID is the id of the process of the host in which guest code runs.
