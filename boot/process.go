@@ -55,6 +55,21 @@ func (s *sandbox) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable, t
 	return tg, nil
 }
 
+// Check implements control.Sandbox.
+func (s *sandbox) Check() error {
+	p := &s.cfg.Process
+	c := &vfs.Ctx{Creds: creds(p), Root: s.vfs.Root(), Cwd: s.vfs.Root()}
+	if at, err := s.vfs.Walk(c, c.Root, p.Cwd, vfs.Directory); err == nil {
+		c.Cwd = at
+	}
+	_, f, err := s.find(c, p)
+	if err != nil {
+		return startError(err)
+	}
+	f.Dec()
+	return nil
+}
+
 // find opens the program, looking in PATH if its name has no slash
 // (execvp(3)).
 func (s *sandbox) find(c *vfs.Ctx, p *Process) (string, *vfs.File, error) {

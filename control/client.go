@@ -45,6 +45,10 @@ func (c *Client) Close() error {
 	return err
 }
 
+// Check answers once the sandbox is ready, with what Start would fail of now: that
+// there is no such program, or it cannot be executed.
+func (c *Client) Check() error { return c.call(methodCheck, nil, nil) }
+
 // Start runs the container's first process.
 func (c *Client) Start() error { return c.call(methodStart, nil, nil) }
 

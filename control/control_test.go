@@ -19,6 +19,7 @@ type fake struct {
 	hungUp  chan struct{} // closed when the client of Exec does
 }
 
+func (f *fake) Check() error { return nil }
 func (f *fake) Start() error { return Errorf(NoProgram, "/nix: no such file or directory") }
 func (f *fake) Signal(a SignalArgs) error {
 	f.signals <- a

@@ -38,6 +38,7 @@ type response struct {
 
 // Methods.
 const (
+	methodCheck     = "check"
 	methodStart     = "start"
 	methodSignal    = "signal"
 	methodWait      = "wait"

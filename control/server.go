@@ -15,6 +15,8 @@ import (
 // at once; only the waits may block for long, and must end with their context.
 // An error that is an *Error keeps its code on the way.
 type Sandbox interface {
+	// Check looks for the first process's program.
+	Check() error
 	// Start runs the container's first process.
 	Start() error
 	// Signal sends a signal.
@@ -165,6 +167,8 @@ func call(ctx context.Context, s Sandbox, r *request, files []*os.File) (any, er
 		return nil, Errorf(Invalid, "control protocol %d is not the sandbox's %d", r.Version, Version)
 	}
 	switch r.Method {
+	case methodCheck:
+		return nil, s.Check()
 	case methodStart:
 		return nil, s.Start()
 	case methodSignal:

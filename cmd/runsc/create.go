@@ -26,8 +26,8 @@ var createCommand = command{
 			if err := l.create(id); err != nil {
 				return 0, err
 			}
-			// An answer says that the mounts stand.
-			if _, err := l.s.Client.State(); err != nil {
+			// An answer says that the mounts stand, too.
+			if err := l.s.Client.Check(); err != nil {
 				_, err = l.failed(l.s, err, l.c.Program)
 				l.discard()
 				return 0, err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -96,7 +98,20 @@ func identity() (idMaps, error) {
 		return idMaps{}, err
 	}
 	gid, err := readIDMap("/proc/self/gid_map")
-	return idMaps{uid, gid, true}, err
+	if err != nil {
+		return idMaps{}, err
+	}
+	// Where it was given up it stays so: user_namespaces(7).
+	b, err := os.ReadFile("/proc/self/setgroups")
+	return idMaps{uid, gid, strings.TrimSpace(string(b)) != "deny"}, err
+}
+
+// has reports whether there is a user and a group n.
+func (m *idMaps) has(n int) bool {
+	in := func(list []syscall.SysProcIDMap) bool {
+		return slices.ContainsFunc(list, func(r syscall.SysProcIDMap) bool { return r.ContainerID <= n && n-r.ContainerID < r.Size })
+	}
+	return in(m.uid) && in(m.gid)
 }
 
 // readIDMap returns the ids that a map file has on its left side, mapped to

@@ -177,7 +177,11 @@ func startSentry(o *Options, root bool, life lifetime, socket, listener, null, c
 	cfg := sentryConfig{Boot: o.Boot, Attached: life == attached, OwnConsole: o.OwnConsole}
 	cfg.Boot.ConsoleSignals = o.OwnConsole
 	cfg.Boot.TSC = host.ClockIsTSC()
-	if root {
+	all, err := identity()
+	if err != nil {
+		return nil, err
+	}
+	if root && all.has(nobody) && all.setgroups {
 		// Root of the new namespace only until EnterSentry is done with it.
 		one := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: nobody, HostID: nobody, Size: 1}}
 		ids = idMaps{one, one, true}

@@ -46,6 +46,18 @@ func (h *host) fails(says string, args ...string) {
 // trapping runs until it gets a TERM, and says when it listens.
 const trapping = `trap 'echo got; exit 5' TERM; echo up; while :; do sleep 0.05; done`
 
+// TestCreateMissing: create already says that a program cannot be run.
+func TestCreateMissing(t *testing.T) {
+	h := newHost(t)
+	for program, want := range map[string]int{"/none": 127, "none": 127, "/etc/passwd": 126} {
+		_, errs, status := h.runsc("create", "--bundle", h.bundle(nil, program), h.id())
+		if status != want || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, program) {
+			t.Errorf("%s: status %d, %q; want %d", program, status, errs, want)
+		}
+	}
+	h.nothingLeft()
+}
+
 // TestLifecycle drives a container by create, start, kill and delete, and one by
 // run --detach.
 func TestLifecycle(t *testing.T) {
