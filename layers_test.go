@@ -105,7 +105,7 @@ func packages(t *testing.T) (all []pkg) {
 var hostCallers = map[string]string{
 	"host":                    "golang.org/x/sys/unix os syscall",
 	"p9":                      "golang.org/x/sys/unix net os",
-	"gofer":                   "golang.org/x/sys/unix net",
+	"gofer":                   "golang.org/x/sys/unix",
 	"sentry/memfile":          "golang.org/x/sys/unix",
 	"sentry/mm":               "golang.org/x/sys/unix",
 	"sentry/vdso":             "golang.org/x/sys/unix",

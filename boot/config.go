@@ -52,8 +52,9 @@ type Config struct {
 	LogFD      int       `json:"logFD"`
 	LogFormat  LogFormat `json:"logFormat,omitempty"`
 	DebugLogFD int       `json:"debugLogFD"`
-	// GoferFD is a connected stream socket that speaks 9P2000.L.
-	GoferFD int `json:"goferFD"`
+	// GoferFDs are connected stream sockets that speak 9P2000.L: replies
+	// come from the first, requests go to the second.
+	GoferFDs [2]int `json:"goferFDs"`
 	// ControlFD is a listening unix stream socket: control.Serve.
 	ControlFD int `json:"controlFD"`
 	// ProcFD is the root of a procfs of the Sentry's own pid namespace that

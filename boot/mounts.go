@@ -35,7 +35,7 @@ func (s *sandbox) self() *vfs.Ctx {
 
 // mountAll makes the container's mounts.
 func (s *sandbox) mountAll() error {
-	client, err := p9.NewClientFD(s.cfg.GoferFD)
+	client, err := p9.NewClientFDs(s.cfg.GoferFDs[0], s.cfg.GoferFDs[1])
 	if err != nil {
 		return fmt.Errorf("gofer: %w", err)
 	}

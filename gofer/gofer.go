@@ -13,7 +13,6 @@ package gofer
 
 import (
 	"fmt"
-	"net"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -41,24 +40,21 @@ type Options struct {
 	SelfFDs int
 }
 
-// Serve answers the client on conn, which it owns, until it hangs up.
-func Serve(conn *net.UnixConn, o Options) error {
-	s, err := newServer(&o)
-	if err != nil {
-		conn.Close()
-		return err
-	}
-	return p9.Serve(conn, s, p9.ServerOptions{MaxFids: int(s.limit)})
-}
+// ServeFD is ServeFDs on one socket for both directions.
+func ServeFD(fd int, o Options) error { return ServeFDs(fd, fd, o) }
 
-// ServeFD is Serve on a connected stream socket's descriptor, which it owns.
-func ServeFD(fd int, o Options) error {
+// ServeFDs answers the client that writes to one connected stream socket and
+// reads from the other until it hangs up. It owns the descriptors.
+func ServeFDs(requests, answers int, o Options) error {
 	s, err := newServer(&o)
 	if err != nil {
-		unix.Close(fd)
+		unix.Close(requests)
+		if answers != requests {
+			unix.Close(answers)
+		}
 		return err
 	}
-	return p9.ServeFD(fd, s, p9.ServerOptions{MaxFids: int(s.limit)})
+	return p9.ServeFDs(requests, answers, s, p9.ServerOptions{MaxFids: int(s.limit)})
 }
 
 // A server is what the nodes of a connection share.

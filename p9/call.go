@@ -71,11 +71,14 @@ func (c *Client) send(k *call) error {
 	msg := k.finish()
 	le.PutUint16(msg[5:], k.tag)
 	c.writeMu.Lock()
-	_, err := c.conn.Write(msg)
+	err := error(errGone)
+	if !c.outGone {
+		err = c.out.send(msg, -1)
+	}
 	c.writeMu.Unlock()
 	if err != nil {
-		// The reader notices too, and fails what is registered.
-		c.conn.Close()
+		// The reader fails what is registered.
+		c.hangUp()
 	}
 	return nil
 }
@@ -99,7 +102,7 @@ func (c *Client) end(k *call) error {
 	ok := k.reply.ok()
 	c.release(k)
 	if !ok {
-		c.conn.Close()
+		c.hangUp()
 		return errGone
 	}
 	return nil
@@ -129,7 +132,11 @@ func (c *Client) simple(k *call) error {
 func (c *Client) read() {
 	src := &fdReader{conn: c.conn}
 	err := c.readReplies(newStream(src), src)
-	c.conn.Close()
+	c.hangUp()
+	c.writeMu.Lock()
+	c.outGone = true
+	c.out.close()
+	c.writeMu.Unlock()
 	src.close()
 	c.mu.Lock()
 	c.err = err
@@ -173,7 +180,10 @@ func (c *Client) readReplies(s *stream, fds *fdReader) error {
 			k.err = errGone
 			err = errProtocol
 		case h.typ == topenfd+1:
-			if k.fd = fds.pop(); k.fd < 0 {
+			switch k.fd = fds.pop(); k.fd {
+			case lostFD:
+				k.err = linux.ENFILE
+			case noFD:
 				k.err = errGone
 				err = errProtocol
 			}
@@ -249,12 +259,19 @@ func (r *fdReader) Read(p []byte) (int, error) {
 	if err != nil {
 		return n, err
 	}
+	had := len(r.fds)
 	if oobn > 0 {
 		if err := r.queue(r.oob[:oobn]); err != nil {
 			return 0, err
 		}
 	}
-	if flags&unix.MSG_CTRUNC != 0 || len(r.fds) > maxQueuedFDs {
+	if flags&unix.MSG_CTRUNC != 0 {
+		if len(r.fds) > had {
+			return 0, errProtocol
+		}
+		r.fds = append(r.fds, lostFD)
+	}
+	if len(r.fds) > maxQueuedFDs {
 		return 0, errProtocol
 	}
 	if n == 0 {
@@ -278,10 +295,16 @@ func (r *fdReader) queue(oob []byte) error {
 	return nil
 }
 
-// pop returns the oldest descriptor, or -1.
+// What stands for a descriptor that is not there.
+const (
+	noFD   = -1
+	lostFD = -2 // it came, but the process has as many as it may (unix(7))
+)
+
+// pop returns the oldest descriptor, or noFD, or lostFD.
 func (r *fdReader) pop() int {
 	if len(r.fds) == 0 {
-		return -1
+		return noFD
 	}
 	fd := r.fds[0]
 	r.fds = append(r.fds[:0], r.fds[1:]...)
@@ -290,7 +313,9 @@ func (r *fdReader) pop() int {
 
 func (r *fdReader) close() {
 	for _, fd := range r.fds {
-		unix.Close(fd)
+		if fd >= 0 {
+			unix.Close(fd)
+		}
 	}
 	r.fds = nil
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"glovebox/abi/linux"
 )
 
@@ -15,12 +17,16 @@ import (
 // of its own, and one goroutine reads the replies. Errors are linux.Errno; EIO
 // stands for a connection that is gone.
 type Client struct {
-	conn  *net.UnixConn
+	conn  *net.UnixConn // where the replies come from
 	msize uint32
 	// extended says that the server speaks the glovebox dialect.
 	extended bool
 
+	// out is where requests go: a socket of its own, as the poller, which
+	// waits for replies, would wake up for its every emptying.
+	out     *sock
 	writeMu sync.Mutex // one message at a time; a leaf
+	outGone bool       // guarded by writeMu
 
 	mu    sync.Mutex
 	calls []*call       // by tag; nil where free. Guarded by mu.
@@ -37,10 +43,26 @@ type Client struct {
 // maxInFlight bounds a client's outstanding requests.
 const maxInFlight = 1024
 
-// NewClient agrees with the server on a version. It owns conn.
-func NewClient(conn *net.UnixConn) (*Client, error) {
+// NewClientFD is NewClientFDs on one socket for both directions.
+func NewClientFD(fd int) (*Client, error) {
+	out, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("p9: %w", err)
+	}
+	return NewClientFDs(fd, out)
+}
+
+// NewClientFDs agrees with the server on a version. It owns the descriptors, of
+// connected stream sockets.
+func NewClientFDs(replies, requests int) (*Client, error) {
+	conn, err := fdConn(replies)
+	if err != nil {
+		unix.Close(requests)
+		return nil, err
+	}
 	c := &Client{
-		conn: conn, msize: defaultMSize,
+		conn: conn, out: &sock{fd: requests}, msize: defaultMSize,
 		slots: make(chan struct{}, maxInFlight), done: make(chan struct{}),
 	}
 	go c.read()
@@ -61,15 +83,6 @@ func NewClient(conn *net.UnixConn) (*Client, error) {
 	}
 	c.Close()
 	return nil, fmt.Errorf("p9: the server does not speak %s", versionPlain)
-}
-
-// NewClientFD is NewClient on a connected socket's descriptor, which it owns.
-func NewClientFD(fd int) (*Client, error) {
-	conn, err := fdConn(fd)
-	if err != nil {
-		return nil, err
-	}
-	return NewClient(conn)
 }
 
 // fdConn takes a connected unix stream socket over.
@@ -93,8 +106,14 @@ func fdConn(fd int) (*net.UnixConn, error) {
 
 // Close ends the connection; calls in flight return EIO.
 func (c *Client) Close() {
-	c.conn.Close()
+	c.hangUp()
 	<-c.done
+}
+
+// hangUp makes the reader end the connection.
+func (c *Client) hangUp() {
+	c.conn.Close()
+	c.out.hangUp()
 }
 
 // Extended reports whether the server speaks the glovebox dialect: whether

@@ -3,7 +3,6 @@ package p9
 import (
 	"errors"
 	"io"
-	"net"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +23,7 @@ const maxRequests = 64
 // A server is one connection's. What is not guarded changes only by Tversion,
 // while nothing else is going on.
 type server struct {
-	conn     *net.UnixConn
+	in, out  *sock // may be the same
 	root     Attacher
 	fids     fidTable
 	pending  pending
@@ -36,34 +35,46 @@ type server struct {
 	versed   bool // a version was agreed on
 }
 
-// Serve answers a client's requests until it closes the connection, which is no
-// error. It owns conn.
-func Serve(conn *net.UnixConn, root Attacher, o ServerOptions) error {
+// ServeFD is ServeFDs on one socket for both directions.
+func ServeFD(fd int, root Attacher, o ServerOptions) error { return ServeFDs(fd, fd, root, o) }
+
+// ServeFDs answers a client's requests until it hangs up, which is no error. It
+// owns the descriptors, of connected stream sockets.
+func ServeFDs(requests, answers int, root Attacher, o ServerOptions) error {
+	in := &sock{fd: requests}
+	out := in
+	if answers != requests {
+		out = &sock{fd: answers}
+	}
 	s := &server{
-		conn: conn, root: root,
+		in: in, out: out, root: root,
 		fids:    fidTable{limit: o.MaxFids, fids: map[uint32]*fid{}},
 		pending: pending{tags: map[uint16][]*request{}},
 		slots:   make(chan struct{}, maxRequests),
 		msize:   minMSize,
 	}
-	err := s.read(newStream(conn))
-	// Also wakes workers that wait for the client to read.
-	conn.Close()
+	defer in.close()
+	defer out.close()
+	for _, fd := range []int{requests, answers} {
+		if err := unix.SetNonblock(fd, false); err != nil {
+			return err
+		}
+	}
+	err := s.read(newStream(in))
+	s.hangUp()
 	s.workers.Wait()
 	s.fids.clear()
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ECONNRESET) {
+	if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
 		return nil
 	}
 	return err
 }
 
-// ServeFD is Serve on a connected socket's descriptor, which it owns.
-func ServeFD(fd int, root Attacher, o ServerOptions) error {
-	conn, err := fdConn(fd)
-	if err != nil {
-		return err
-	}
-	return Serve(conn, root, o)
+// hangUp ends the connection, for the reader and for workers that wait for the
+// client to read.
+func (s *server) hangUp() {
+	s.in.hangUp()
+	s.out.hangUp()
 }
 
 // read takes requests off the connection. Quick ones are answered right here;
@@ -111,7 +122,7 @@ func (s *server) read(in *stream) error {
 // the host kernel's caches.
 func quick(typ uint8) bool {
 	switch typ {
-	case twalk, twalkgetattr, tgetattr, topenfd, tattach, treadlink:
+	case twalk, twalkgetattr, tgetattr, topenfd, tattach, treadlink, tlopen, treaddir, tclunk:
 		return true
 	}
 	return false
@@ -161,29 +172,20 @@ func (s *server) answer(r *request, err error) (flushes []*request) {
 	if r.typ != tflush {
 		flushes = s.pending.remove(r.tag)
 	}
-	if err == nil && r.fd >= 0 {
-		err = s.sendFD(msg, r.fd)
-	} else {
-		_, err = s.conn.Write(msg)
+	fd := -1
+	if err == nil {
+		fd = r.fd
 	}
+	err = s.out.send(msg, fd)
 	s.writeMu.Unlock()
 	if r.done != nil {
 		r.done()
 	}
 	r.free()
 	if err != nil {
-		// The reader ends with it.
-		s.conn.Close()
+		s.hangUp()
 	}
 	return flushes
-}
-
-func (s *server) sendFD(msg []byte, fd int) error {
-	n, _, err := s.conn.WriteMsgUnix(msg, unix.UnixRights(fd), nil)
-	if err == nil && n < len(msg) {
-		_, err = s.conn.Write(msg[n:])
-	}
-	return err
 }
 
 // errnoOf is the number that stands for err on the wire.

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -40,5 +41,8 @@ func serveFiles(root *sandbox.GoferRoot) error {
 	if err := host.SealGofer(); err != nil {
 		return err
 	}
-	return gofer.ServeFD(root.SocketFD, o)
+	// On the main thread, to which entering the root may have bound this
+	// goroutine, each wake-up would be a hand-over between threads.
+	runtime.UnlockOSThread()
+	return gofer.ServeFDs(root.RequestFD, root.AnswerFD, o)
 }

@@ -29,7 +29,7 @@ type AttachPoint struct {
 
 type goferConfig struct {
 	Attach     []AttachPoint `json:"attach"`
-	SocketFD   int           `json:"socketFD"`
+	SocketFDs  [2]int        `json:"socketFDs"`
 	LifelineFD int           `json:"lifelineFD"`
 	GateFD     int           `json:"gateFD"`
 }
@@ -62,8 +62,8 @@ func goferStartCaps() []uintptr {
 
 // A GoferRoot is the gofer's side of the sandbox once EnterGofer is done.
 type GoferRoot struct {
-	// SocketFD is the Sentry's 9P connection.
-	SocketFD int
+	// RequestFD and AnswerFD are the Sentry's 9P connection.
+	RequestFD, AnswerFD int
 	// SelfFDs is what host.SelfFDs returned while there was a /proc.
 	SelfFDs int
 	// Attach are the attach points, as paths in the new root.
@@ -109,7 +109,7 @@ func EnterGofer(configFD int) (*GoferRoot, error) {
 	if err := host.EnterRoot(scratch); err != nil {
 		return nil, err
 	}
-	root := &GoferRoot{SocketFD: cfg.SocketFD, SelfFDs: self}
+	root := &GoferRoot{RequestFD: cfg.SocketFDs[0], AnswerFD: cfg.SocketFDs[1], SelfFDs: self}
 	for i, a := range cfg.Attach {
 		name := strconv.Itoa(i)
 		if err := a.attach(trees[i], scratch, name); err != nil {
@@ -223,7 +223,7 @@ func EnterSentry(configFD int) (*boot.Config, error) {
 		return nil, err
 	}
 	unix.Close(empty)
-	for _, fd := range []int{cfg.Boot.GoferFD, cfg.Boot.ControlFD, cfg.Boot.LogFD, cfg.Boot.DebugLogFD,
+	for _, fd := range []int{cfg.Boot.GoferFDs[0], cfg.Boot.GoferFDs[1], cfg.Boot.ControlFD, cfg.Boot.LogFD, cfg.Boot.DebugLogFD,
 		cfg.Boot.StdioFDs[0], cfg.Boot.StdioFDs[1], cfg.Boot.StdioFDs[2]} {
 		if fd >= 0 {
 			unix.CloseOnExec(fd)

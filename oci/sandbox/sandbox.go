@@ -97,11 +97,15 @@ func Start(o *Options) (_ *Sandbox, err error) {
 	open.add(listener)
 	s.Client = client
 
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("socketpair: %w", err)
+	var goferEnds, sentryEnds [2]int // of the sockets for requests and answers
+	for i := range goferEnds {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("socketpair: %w", err)
+		}
+		open.add(pair[0], pair[1])
+		goferEnds[i], sentryEnds[i] = pair[0], pair[1]
 	}
-	open.add(pair[0], pair[1])
 	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", os.DevNull, err)
@@ -133,10 +137,10 @@ func Start(o *Options) (_ *Sandbox, err error) {
 		return nil, err
 	}
 	root := privileged(caps.Effective)
-	if s.gofer, err = startGofer(o, root, life, pair[0], null, s.crash.fd, lifeline, gate.entry); err != nil {
+	if s.gofer, err = startGofer(o, root, life, goferEnds, null, s.crash.fd, lifeline, gate.entry); err != nil {
 		return nil, err
 	}
-	if s.sentry, err = startSentry(o, root, life, pair[1], listener, null, s.crash.fd, lifeline, gate.entry); err != nil || o.Place == nil {
+	if s.sentry, err = startSentry(o, root, life, sentryEnds, listener, null, s.crash.fd, lifeline, gate.entry); err != nil || o.Place == nil {
 		return s, err
 	}
 	if err := o.Place(s.sentry.pid, s.gofer.pid); err != nil {
@@ -145,7 +149,7 @@ func Start(o *Options) (_ *Sandbox, err error) {
 	return s, gate.open()
 }
 
-func startGofer(o *Options, root bool, life lifetime, socket, null, crash, lifeline, gate int) (*child, error) {
+func startGofer(o *Options, root bool, life lifetime, sockets [2]int, null, crash, lifeline, gate int) (*child, error) {
 	ids := single(o.GuestUID, o.GuestGID)
 	if root {
 		var err error
@@ -156,7 +160,7 @@ func startGofer(o *Options, root bool, life lifetime, socket, null, crash, lifel
 	cfg := goferConfig{Attach: o.Attach}
 	var files fdTable
 	files.std(null, crash)
-	cfg.SocketFD = files.add(socket)
+	cfg.SocketFDs = [2]int{files.add(sockets[0]), files.add(sockets[1])}
 	cfg.LifelineFD, cfg.GateFD = files.add(lifeline), files.add(gate)
 	config, err := ConfigFile(&cfg)
 	if err != nil {
@@ -172,7 +176,7 @@ func startGofer(o *Options, root bool, life lifetime, socket, null, crash, lifel
 	return spawn("gofer", argv, files.fds, attr)
 }
 
-func startSentry(o *Options, root bool, life lifetime, socket, listener, null, crash, lifeline, gate int) (*child, error) {
+func startSentry(o *Options, root bool, life lifetime, sockets [2]int, listener, null, crash, lifeline, gate int) (*child, error) {
 	ids := single(0, 0)
 	cfg := sentryConfig{Boot: o.Boot, Attached: life == attached, OwnConsole: o.OwnConsole}
 	cfg.Boot.ConsoleSignals = o.OwnConsole
@@ -190,7 +194,7 @@ func startSentry(o *Options, root bool, life lifetime, socket, listener, null, c
 	var files fdTable
 	files.std(null, crash)
 	b := &cfg.Boot
-	b.GoferFD = files.add(socket)
+	b.GoferFDs = [2]int{files.add(sockets[1]), files.add(sockets[0])}
 	b.ControlFD = files.add(listener)
 	b.LogFD = files.add(o.Boot.LogFD)
 	b.DebugLogFD = files.add(o.Boot.DebugLogFD)

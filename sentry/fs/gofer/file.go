@@ -16,7 +16,7 @@ func (f plainFile) Open(_ *vfs.Ctx, flags uint32) (vfs.FileOps, error) {
 		return nil, linux.ENXIO
 	}
 	write := flags&linux.O_ACCMODE != linux.O_RDONLY
-	err := f.acquire(&f.fs.held, write)
+	err := f.acquire(write)
 	if err == nil {
 		return &openFile{n: f.inode, write: write}, nil
 	}
@@ -39,7 +39,7 @@ type openFile struct {
 }
 
 // Release implements vfs.FileOps.
-func (o *openFile) Release() { o.n.releaseTo(&o.n.fs.held) }
+func (o *openFile) Release() { o.n.release() }
 
 // Read implements vfs.FileOps.
 func (o *openFile) Read(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
@@ -181,7 +181,7 @@ func (o *openFile) ReadAt(p []byte, off int64) (int, error) {
 
 // Backing implements mm.Mappable.
 func (o *openFile) Backing(write bool) (mm.Backing, bool, error) {
-	if err := o.n.acquire(&o.n.fs.held, write); err != nil {
+	if err := o.n.acquire(write); err != nil {
 		if err == linux.EOPNOTSUPP {
 			return nil, false, nil
 		}
@@ -205,7 +205,7 @@ func (m *mapping) Inc() {
 }
 
 // Release implements mm.Backing.
-func (m *mapping) Release() { m.releaseTo(&m.n.fs.held) }
+func (m *mapping) Release() { m.release() }
 
 // A remoteFile reads and writes by messages.
 type remoteFile struct {

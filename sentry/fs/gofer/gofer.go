@@ -32,7 +32,6 @@ type FileSystem struct {
 	opts   Options
 	client *p9.Client
 	root   *inode
-	held   descriptors
 
 	mu     sync.Mutex
 	inodes map[key]weak.Pointer[inode] // guarded by mu
@@ -67,7 +66,7 @@ func (fs *FileSystem) Root() vfs.Inode { return fs.root.as() }
 func (fs *FileSystem) Sync(*vfs.Ctx) error { return nil }
 
 // Release implements vfs.FileSystem. Files that are still open live on.
-func (fs *FileSystem) Release() { fs.held.closeIdle(0) }
+func (*FileSystem) Release() { held.closeIdle(0) }
 
 // Statfs implements vfs.FileSystem.
 func (fs *FileSystem) Statfs(*vfs.Ctx) (linux.Statfs, error) {
@@ -114,7 +113,7 @@ func (fs *FileSystem) forget(l leftover) {
 		delete(fs.inodes, l.key)
 	}
 	fs.mu.Unlock()
-	fs.held.remove(l.file)
+	held.remove(l.file)
 	l.file.close()
 	l.file.fid.Close()
 }

@@ -74,29 +74,45 @@ func (h *hostFile) stat() (st unix.Stat_t, ok bool) {
 }
 
 // acquire makes sure that there is a descriptor, and counts a user.
-// EOPNOTSUPP: the gofer donates none.
-func (h *hostFile) acquire(d *descriptors, write bool) error {
+// EOPNOTSUPP: the gofer donates none. ENFILE: too many are in use.
+func (h *hostFile) acquire(write bool) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	// From here on it is on no list, from which another would close it.
+	if h.users++; h.users == 1 {
+		held.busy(h)
+	}
+	err := h.openLocked(write)
+	if err != nil {
+		if h.users--; h.users == 0 && (h.ro >= 0 || h.rw >= 0) {
+			held.unused(h)
+		}
+	}
+	return err
+}
+
+func (h *hostFile) openLocked(write bool) error {
 	have, flags := &h.ro, uint32(linux.O_RDONLY)
 	if write {
 		have, flags = &h.rw, linux.O_RDWR
 	}
-	if *have < 0 {
-		fd, err := h.fid.Donate(flags)
-		if err != nil {
-			return err
-		}
-		if err := checkDonated(fd, flags); err != nil {
-			unix.Close(fd)
-			return err
-		}
-		*have = fd
-		d.opened()
+	if *have >= 0 {
+		return nil
 	}
-	if h.users++; h.users == 1 {
-		d.busy(h)
+	if !held.reserve() {
+		return linux.ENFILE
 	}
+	fd, err := h.fid.Donate(flags)
+	if err != nil {
+		held.closed()
+		return err
+	}
+	if err := checkDonated(fd, flags); err != nil {
+		unix.Close(fd)
+		held.closed()
+		return err
+	}
+	*have = fd
 	return nil
 }
 
@@ -119,47 +135,82 @@ func checkDonated(fd int, flags uint32) error {
 	return nil
 }
 
-// releaseTo drops a user.
-func (h *hostFile) releaseTo(d *descriptors) {
+// release drops a user.
+func (h *hostFile) release() {
 	h.mu.Lock()
-	h.users--
-	idle := h.users == 0
-	h.mu.Unlock()
-	if idle {
-		d.unused(h)
+	if h.users--; h.users == 0 {
+		held.unused(h)
 	}
+	h.mu.Unlock()
+	held.closeIdle(maxIdle)
 }
 
-// close closes the descriptors if nobody uses them, and returns how many.
-func (h *hostFile) close() (n int) {
+// close closes the descriptors if nobody uses them.
+func (h *hostFile) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.users > 0 {
-		return 0
+		return
 	}
 	for _, fd := range []*int{&h.ro, &h.rw} {
 		if *fd >= 0 {
 			unix.Close(*fd)
 			*fd = -1
-			n++
+			held.closed()
 		}
 	}
-	return n
 }
 
-// maxIdle is how many files that nobody uses keep their descriptors.
-const maxIdle = 1000
+// A file that nobody uses keeps its descriptors while there are no more than
+// maxIdle of those. No more than maxOpen descriptors are held in all: the rest
+// is for the memory of processes and the Sentry's own.
+var (
+	maxOpen = openLimit()
+	maxIdle = min(maxOpen/2, 16384)
+)
 
-// descriptors is the files whose descriptors nobody uses, oldest first.
+// openLimit is half of what the process may have. It is known before the Sentry
+// is sealed, which then may not ask.
+func openLimit() int {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		return 500
+	}
+	return int(min(r.Cur, 1<<20) / 2)
+}
+
+// held is the process's, as its limit of descriptors is.
+var held descriptors
+
+// descriptors counts what the gofers donated, and lists the files that nobody
+// uses, oldest first.
 type descriptors struct {
 	mu   sync.Mutex
 	idle list.List // of *hostFile; guarded by mu
 	open int       // guarded by mu
 }
 
-func (d *descriptors) opened() {
+// reserve counts one more descriptor, making room for it where there is none;
+// false if that cannot be.
+func (d *descriptors) reserve() bool {
+	for range 2 {
+		d.mu.Lock()
+		ok := d.open < maxOpen
+		if ok {
+			d.open++
+		}
+		d.mu.Unlock()
+		if ok {
+			return true
+		}
+		d.closeIdle(maxIdle / 2)
+	}
+	return false
+}
+
+func (d *descriptors) closed() {
 	d.mu.Lock()
-	d.open++
+	d.open--
 	d.mu.Unlock()
 }
 
@@ -173,13 +224,13 @@ func (d *descriptors) busy(h *hostFile) {
 	d.mu.Unlock()
 }
 
+// unused puts h on the list. h.mu is held.
 func (d *descriptors) unused(h *hostFile) {
 	d.mu.Lock()
 	if h.idle == nil {
 		h.idle = d.idle.PushBack(h)
 	}
 	d.mu.Unlock()
-	d.closeIdle(maxIdle)
 }
 
 // remove takes h off the list for good.
@@ -196,9 +247,6 @@ func (d *descriptors) closeIdle(keep int) {
 		h := d.idle.Remove(d.idle.Front()).(*hostFile)
 		h.idle = nil
 		d.mu.Unlock()
-		n := h.close()
-		d.mu.Lock()
-		d.open -= n
-		d.mu.Unlock()
+		h.close()
 	}
 }
