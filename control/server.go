@@ -8,7 +8,10 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"glovebox/host"
 )
 
 // A Sandbox answers requests. Every method may be called by several goroutines
@@ -72,11 +75,23 @@ func Serve(l *net.UnixListener, s Sandbox) error {
 	calls := &tally{zero: make(chan struct{}, 1)}
 	defer conns.Wait()
 	defer cancel()
+	// The guest may have used up the descriptors; it can be killed even then.
+	spare := host.Spare()
+	defer func() { spare.Close() }()
 	for {
 		u, err := l.AcceptUnix()
 		if errors.Is(err, net.ErrClosed) {
 			calls.wait(grace)
 			return nil
+		}
+		if errors.Is(err, syscall.EMFILE) {
+			spare.Close()
+			u, err = l.AcceptUnix()
+			spare = host.Spare()
+		}
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			time.Sleep(10 * time.Millisecond) // who asks waits for one
+			continue
 		}
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,4 +25,14 @@ func SetDumpable() error {
 		return fmt.Errorf("PR_SET_DUMPABLE: %w", err)
 	}
 	return nil
+}
+
+// Spare returns an open file that is for nothing but to be closed when the
+// process is out of descriptors; nil, which can be closed too, where it is.
+func Spare() *os.File {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return nil
+	}
+	return os.NewFile(uintptr(fd), "spare")
 }

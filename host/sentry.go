@@ -110,7 +110,10 @@ func KeepReopen(procFD int) error {
 		return fmt.Errorf("open /proc/self/fd: %w", err)
 	}
 	defer unix.Close(fd)
-	return unix.Dup3(fd, ReopenFD, unix.O_CLOEXEC)
+	if err := unix.Dup3(fd, ReopenFD, unix.O_CLOEXEC); err != nil {
+		return fmt.Errorf("descriptor %d (is the limit of open files, ulimit -Hn, too low?): %w", ReopenFD, err)
+	}
+	return nil
 }
 
 // ReopenMemory returns a read-only descriptor of the file behind fd.

@@ -170,7 +170,7 @@ func (mm *MM) thaw(f *memfile.File) error {
 			}
 		}
 	}
-	if mm.own == nil {
+	if mm.own == nil || mm.mems[mm.own] == 1 { // nothing lies in it
 		mm.setOwn(f)
 	}
 	mm.merge(1, len(mm.vmas))

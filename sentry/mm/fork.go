@@ -25,11 +25,21 @@ func (mm *MM) Fork() (*MM, error) {
 
 func (mm *MM) forkTo(child *MM) error {
 	mm.sweep()
-	if err := mm.freeze(); err != nil {
-		return err
-	}
 	child.mu.LockBelow() // nobody else has it yet
 	defer child.unlock()
+	// What the copies of both sides will lie in: a fault that finds no file to
+	// be had is SIGBUS, a fork an errno.
+	if _, err := child.ownFile(); err != nil {
+		return err
+	}
+	fresh, err := memfile.New("guest", mm.host.ReadOnly)
+	if err != nil {
+		return err
+	}
+	defer fresh.Dec()
+	if err := mm.freeze(fresh); err != nil {
+		return err
+	}
 	child.brkStart, child.brk, child.base = mm.brkStart, mm.brk, mm.base
 	child.limits = mm.limits
 	child.layout = mm.layout
@@ -63,8 +73,9 @@ func (mm *MM) forkTo(child *MM) error {
 	return nil
 }
 
-// freeze makes all private memory read-only until it is copied.
-func (mm *MM) freeze() error {
+// freeze makes all private memory read-only until it is copied. New memory will
+// lie in fresh.
+func (mm *MM) freeze(fresh *memfile.File) error {
 	frozen := map[*memfile.File]bool{}
 	var run guest.Range // what is to be protected alike
 	var prot platform.Prot
@@ -106,7 +117,7 @@ func (mm *MM) freeze() error {
 		}
 	}
 	if frozen[mm.own] {
-		mm.setOwn(nil)
+		mm.setOwn(fresh)
 		mm.next = topOffset
 	}
 	mm.as.Flush()

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
@@ -58,6 +59,30 @@ func TestChaos(t *testing.T) {
 		if out, errs, status := do(t, "", bin, seed, rounds); status != 0 {
 			t.Errorf("seed %s: status %d: %s%s", seed, status, out, errs)
 		}
+	}
+}
+
+// TestGreedy: a sandbox that has no descriptor left refuses, and lives.
+func TestGreedy(t *testing.T) {
+	dir := t.TempDir()
+	files := filepath.Join(dir, "files")
+	if err := os.Mkdir(files, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1500 {
+		if err := os.WriteFile(filepath.Join(files, strconv.Itoa(i)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bin := filepath.Join(dir, "greedy")
+	gcc := exec.Command("gcc", "-O1", "-static", "-w", "-o", bin, "../guest/greedy.c")
+	if out, err := gcc.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	const want = "files: refused\nprocesses: refused\nmemory: refused\nfiles: refused\n"
+	out, err := exec.Command("sh", "-c", `ulimit -n 1200; exec "$0" do -- "$1" "$2"`, runsc, bin, files).CombinedOutput()
+	if err != nil || string(out) != want {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

@@ -91,6 +91,8 @@ func (s *stubProc) adopt(p *Platform) (err error) {
 	}
 	// Nobody reaps it before this: its number is its own.
 	if s.pidfd, err = unix.PidfdOpen(s.pid, unix.PIDFD_NONBLOCK); err != nil {
+		_ = unix.Kill(s.pid, unix.SIGKILL)
+		_, _ = unix.Wait4(s.pid, nil, 0, nil)
 		return err
 	}
 	s.exit = os.NewFile(uintptr(s.pidfd), "stub")
