@@ -18,7 +18,9 @@ var bootCommand = command{
 			if err != nil {
 				return 0, fmt.Errorf("enter the sandbox: %w", err)
 			}
-			return boot.Main(cfg), nil
+			status := boot.Main(cfg)
+			sandbox.NoteStatus(status)
+			return status, nil
 		}
 	},
 }

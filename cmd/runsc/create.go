@@ -63,7 +63,11 @@ func (g *globals) start(id string) error {
 		return err
 	}
 	defer c.Unlock()
-	if now := c.Now(); now != specs.StateCreated {
+	switch now := c.Now(); now {
+	case specs.StateCreated:
+	case specs.StateStopped:
+		return fmt.Errorf("cannot start container %q: it is stopped%s", id, lastWords(c))
+	default:
 		return fmt.Errorf("cannot start container %q: it is %s", id, now)
 	}
 	client, err := reach(c)
@@ -73,7 +77,7 @@ func (g *globals) start(id string) error {
 	defer client.Close()
 	err = client.Start()
 	if errors.Is(err, control.ErrGone) {
-		return fmt.Errorf("container %q: %w", id, err)
+		return gone(c, err)
 	}
 	if err != nil {
 		// It will never run: let it be stopped.

@@ -81,7 +81,7 @@ func (e *events) run(args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, client, err := e.connect(id)
+	c, client, err := e.connect(id)
 	if err != nil {
 		return 0, err
 	}
@@ -92,7 +92,7 @@ func (e *events) run(args []string) (int, error) {
 			return 0, nil // it has ended
 		}
 		if err != nil {
-			return 0, gone(id, err)
+			return 0, gone(c, err)
 		}
 		b, err := json.Marshal(newEvent(id, s))
 		if err == nil {

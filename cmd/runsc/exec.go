@@ -97,7 +97,7 @@ func (e *execution) run(args []string) (int, error) {
 	case now == statePaused && !e.evenPaused:
 		return 0, fmt.Errorf("cannot exec in container %q: it is paused (--ignore-paused runs it once it is not)", c.ID)
 	case now != specs.StateRunning && now != statePaused:
-		return 0, fmt.Errorf("cannot exec in container %q: container not running: it is %s", c.ID, now)
+		return 0, fmt.Errorf("cannot exec in container %q: container not running: it is %s%s", c.ID, now, lastWords(c))
 	}
 	p, err := e.wanted(c, args[1:])
 	if err != nil {

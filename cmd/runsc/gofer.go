@@ -44,5 +44,7 @@ func serveFiles(root *sandbox.GoferRoot) error {
 	// On the main thread, to which entering the root may have bound this
 	// goroutine, each wake-up would be a hand-over between threads.
 	runtime.UnlockOSThread()
-	return gofer.ServeFDs(root.RequestFD, root.AnswerFD, o)
+	err := gofer.ServeFDs(root.RequestFD, root.AnswerFD, o)
+	root.Ended()
+	return err
 }

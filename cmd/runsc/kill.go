@@ -12,6 +12,7 @@ import (
 
 	"glovebox/control"
 	"glovebox/oci/container"
+	"glovebox/oci/sandbox"
 )
 
 var killCommand = command{
@@ -67,7 +68,7 @@ func (k *kill) send(id string, a control.SignalArgs) error {
 		if k.all {
 			return nil
 		}
-		return notRunning(id)
+		return notRunning(c)
 	case specs.StateCreating:
 		return fmt.Errorf("cannot kill container %q: it is being created", id)
 	case specs.StateCreated:
@@ -81,19 +82,42 @@ func (k *kill) send(id string, a control.SignalArgs) error {
 	if err != nil {
 		// It ended meanwhile.
 		if !c.Sandbox.Alive() {
-			return notRunning(id)
+			return notRunning(c)
 		}
 		return err
 	}
 	defer client.Close()
 	err = client.Signal(a)
 	if errors.Is(err, control.ErrGone) {
-		return notRunning(id)
+		return notRunning(c)
 	}
 	return err
 }
 
-func notRunning(id string) error { return fmt.Errorf("container %q: container not running", id) }
+// notRunning is the error of who wants something of a container that has ended.
+func notRunning(c *container.Container) error {
+	return fmt.Errorf("container %q: container not running%s", c.ID, lastWords(c))
+}
+
+// lastWords is why a container's sandbox died, to be put behind an error; "" if it
+// ended in order.
+func lastWords(c *container.Container) string {
+	if c.Now() != specs.StateStopped {
+		return ""
+	}
+	if e, err := ended(c); err == nil && e.LastWords() != "" {
+		return ": the sandbox died: " + e.LastWords()
+	}
+	return ""
+}
+
+// ended is how a container's sandbox did.
+func ended(c *container.Container) (sandbox.End, error) {
+	if err := c.Gofer.Gone(patience); err != nil {
+		return sandbox.End{}, err
+	}
+	return sandbox.ReadEnd(c.Dir())
+}
 
 // parseSignal reads a signal's name, with or without SIG, or number.
 func parseSignal(s string) (int, error) {

@@ -59,7 +59,7 @@ func (g *globals) change(args []string, from, to specs.ContainerState, how func(
 	}
 	defer client.Close()
 	if err := how(client); err != nil {
-		return gone(id, err)
+		return gone(c, err)
 	}
 	c.Status = to
 	return c.Save()
@@ -72,12 +72,12 @@ func (g *globals) connect(id string) (*container.Container, *control.Client, err
 		return nil, nil, err
 	}
 	if now := c.Now(); now != specs.StateRunning && now != statePaused && now != specs.StateCreated {
-		return nil, nil, notRunning(id)
+		return nil, nil, notRunning(c)
 	}
 	client, err := reach(c)
 	if err != nil {
 		if !c.Sandbox.Alive() {
-			err = notRunning(id)
+			err = notRunning(c)
 		}
 		return nil, nil, err
 	}
@@ -85,9 +85,9 @@ func (g *globals) connect(id string) (*container.Container, *control.Client, err
 }
 
 // gone explains an error of a sandbox that may have ended meanwhile.
-func gone(id string, err error) error {
+func gone(c *container.Container, err error) error {
 	if errors.Is(err, control.ErrGone) {
-		return notRunning(id)
+		return notRunning(c)
 	}
 	return err
 }

@@ -44,7 +44,7 @@ func (g *globals) ps(id, format string) (int, error) {
 	defer client.Close()
 	list, err := client.Processes()
 	if err != nil {
-		return 0, gone(id, err)
+		return 0, gone(c, err)
 	}
 	if format == "json" {
 		return 0, printJSON(hostPIDs(c, list))

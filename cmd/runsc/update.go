@@ -78,7 +78,7 @@ func (u *update) run(args []string) (int, error) {
 	}
 	defer c.Unlock()
 	if now := c.Now(); now == specs.StateStopped {
-		return 0, notRunning(id)
+		return 0, notRunning(c)
 	}
 	if c.Cgroup == nil {
 		return 0, fmt.Errorf("container %q has no control group: its bundle names none and has no limits", id)
@@ -96,7 +96,7 @@ func (u *update) run(args []string) (int, error) {
 		return 0, err
 	}
 	if err := client.Limit(control.Limits{MaxTasks: l.MaxTasks, Memory: l.Memory}); err != nil {
-		return 0, gone(id, err)
+		return 0, gone(c, err)
 	}
 	if c.Cgroup, err = group.State(); err != nil {
 		return 0, err

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"errors"
 	"flag"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
 	"glovebox/control"
+	"glovebox/oci/container"
 )
 
 var waitCommand = command{
@@ -30,14 +34,33 @@ type waitResult struct {
 }
 
 func (g *globals) wait(id string, pid int32) (int, error) {
-	_, client, err := g.connect(id)
+	c, err := container.Open(g.root, id)
+	if err != nil {
+		return 0, err
+	}
+	if c.Now() == specs.StateStopped {
+		return g.waited(c, pid)
+	}
+	c, client, err := g.connect(id)
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	var status control.WaitStatus
-	if status, err = client.Wait(pid); err != nil {
-		return 0, gone(id, err)
+	status, err := client.Wait(pid)
+	if errors.Is(err, control.ErrGone) {
+		return g.waited(c, pid)
+	}
+	if err != nil {
+		return 0, err
 	}
 	return 0, printJSON(waitResult{id, status.ExitCode()})
+}
+
+// waited is wait for what has ended: it is known of the first process.
+func (g *globals) waited(c *container.Container, pid int32) (int, error) {
+	e, err := ended(c)
+	if err != nil || e.Status < 0 || pid > 1 || e.LastWords() != "" {
+		return 0, notRunning(c)
+	}
+	return 0, printJSON(waitResult{c.ID, e.Status})
 }

@@ -58,6 +58,19 @@ func (p Process) open() (int, error) {
 	return fd, nil
 }
 
+// Gone waits until p has ended.
+func (p Process) Gone(patience time.Duration) error {
+	fd, err := p.open()
+	if err == unix.ESRCH {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("pidfd_open %d: %w", p.PID, err)
+	}
+	defer unix.Close(fd)
+	return wait(p.PID, fd, patience)
+}
+
 // Kill ends the process and waits for that, at most for the given time. One that
 // ended before is fine.
 func (p Process) Kill(patience time.Duration) error {

@@ -7,8 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// crashSize is how much of a dying process's last words are kept.
-const crashSize = 256 << 10
+// crashSize is how much of a dying process's last words are kept; its last bytes
+// are for the status of one that ends in order.
+const (
+	crashSize  = 256 << 10
+	statusAt   = crashSize - statusSize
+	statusSize = 16
+)
 
 // A crashLog is the standard error of a process that is not supposed to say
 // anything: Go's runtime writes there why it dies. It cannot grow, so a
@@ -36,7 +41,7 @@ func (l crashLog) text() string {
 	if l.fd < 0 {
 		return ""
 	}
-	b := make([]byte, crashSize)
+	b := make([]byte, statusAt)
 	n, err := unix.Pread(l.fd, b, 0)
 	if err != nil {
 		return ""

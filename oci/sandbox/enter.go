@@ -32,6 +32,7 @@ type goferConfig struct {
 	SocketFDs  [2]int        `json:"socketFDs"`
 	LifelineFD int           `json:"lifelineFD"`
 	GateFD     int           `json:"gateFD"`
+	EndFD      int           `json:"endFD"` // -1 for none
 }
 
 type sentryConfig struct {
@@ -64,10 +65,18 @@ func goferStartCaps() []uintptr {
 type GoferRoot struct {
 	// RequestFD and AnswerFD are the Sentry's 9P connection.
 	RequestFD, AnswerFD int
+	endFD               int
 	// SelfFDs is what host.SelfFDs returned while there was a /proc.
 	SelfFDs int
 	// Attach are the attach points, as paths in the new root.
 	Attach []GoferTree
+}
+
+// Ended is to be called when the Sentry has hung up.
+func (r *GoferRoot) Ended() {
+	if r.endFD >= 0 {
+		keepEnd(r.endFD)
+	}
 }
 
 // A GoferTree is one tree that the gofer serves.
@@ -109,7 +118,7 @@ func EnterGofer(configFD int) (*GoferRoot, error) {
 	if err := host.EnterRoot(scratch); err != nil {
 		return nil, err
 	}
-	root := &GoferRoot{RequestFD: cfg.SocketFDs[0], AnswerFD: cfg.SocketFDs[1], SelfFDs: self}
+	root := &GoferRoot{RequestFD: cfg.SocketFDs[0], AnswerFD: cfg.SocketFDs[1], endFD: cfg.EndFD, SelfFDs: self}
 	for i, a := range cfg.Attach {
 		name := strconv.Itoa(i)
 		if err := a.attach(trees[i], scratch, name); err != nil {

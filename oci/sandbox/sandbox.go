@@ -16,7 +16,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -137,7 +136,14 @@ func Start(o *Options) (_ *Sandbox, err error) {
 		return nil, err
 	}
 	root := privileged(caps.Effective)
-	if s.gofer, err = startGofer(o, root, life, goferEnds, null, s.crash.fd, lifeline, gate.entry); err != nil {
+	end := -1
+	if o.Detached && o.SocketDir != "" {
+		if end, err = newEnd(o.SocketDir); err != nil {
+			return nil, err
+		}
+		open.add(end)
+	}
+	if s.gofer, err = startGofer(o, root, life, goferEnds, null, s.crash.fd, lifeline, gate.entry, end); err != nil {
 		return nil, err
 	}
 	if s.sentry, err = startSentry(o, root, life, sentryEnds, listener, null, s.crash.fd, lifeline, gate.entry); err != nil || o.Place == nil {
@@ -149,7 +155,7 @@ func Start(o *Options) (_ *Sandbox, err error) {
 	return s, gate.open()
 }
 
-func startGofer(o *Options, root bool, life lifetime, sockets [2]int, null, crash, lifeline, gate int) (*child, error) {
+func startGofer(o *Options, root bool, life lifetime, sockets [2]int, null, crash, lifeline, gate, end int) (*child, error) {
 	ids := single(o.GuestUID, o.GuestGID)
 	if root {
 		var err error
@@ -161,7 +167,7 @@ func startGofer(o *Options, root bool, life lifetime, sockets [2]int, null, cras
 	var files fdTable
 	files.std(null, crash)
 	cfg.SocketFDs = [2]int{files.add(sockets[0]), files.add(sockets[1])}
-	cfg.LifelineFD, cfg.GateFD = files.add(lifeline), files.add(gate)
+	cfg.LifelineFD, cfg.GateFD, cfg.EndFD = files.add(lifeline), files.add(gate), files.add(end)
 	config, err := ConfigFile(&cfg)
 	if err != nil {
 		return nil, err
@@ -282,8 +288,7 @@ type CrashError struct {
 }
 
 func (e *CrashError) Error() string {
-	first, _, _ := strings.Cut(strings.TrimSpace(e.Log), "\n")
-	first = strings.TrimPrefix(first, "runsc: ")
+	first := End{Log: e.Log}.LastWords()
 	switch {
 	case first != "":
 		return "the sandbox died: " + first

@@ -149,6 +149,25 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestLastWords: who asks for a container whose detached sandbox died is told why.
+func TestLastWords(t *testing.T) {
+	h := newHost(t)
+	id := h.sleeper(nil)
+	sentry, err := os.FindProcess(h.state(id).Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sentry.Signal(syscall.SIGABRT); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "stopped", func() bool { return h.state(id).Status == specs.StateStopped })
+	for _, verb := range [][]string{{"exec", id, "true"}, {"ps", id}, {"wait", id}, {"start", id}} {
+		h.fails(": the sandbox died: SIGABRT: abort", verb...)
+	}
+	h.must("delete", id)
+	h.nothingLeft()
+}
+
 func named(list []process, name string) int {
 	for _, p := range list {
 		if strings.HasPrefix(p.args, name+" ") {

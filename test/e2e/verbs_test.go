@@ -159,7 +159,12 @@ func TestWait(t *testing.T) {
 		}
 	}
 	eventually(t, "stopped", func() bool { return h.state(id).Status == specs.StateStopped })
-	h.fails("container not running", "wait", id)
+	// It is still known.
+	var e end
+	if err := json.Unmarshal([]byte(h.must("wait", id)), &e); err != nil || e != (end{id, 5}) {
+		t.Errorf("when it is over: %+v, %v", e, err)
+	}
+	h.fails("container not running", "wait", "--pid=7", id)
 	h.must("delete", id)
 	h.nothingLeft()
 }
