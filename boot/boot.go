@@ -77,7 +77,6 @@ func newKernel(cfg *Config) (*kernel.Kernel, error) {
 		CPUs:    runtime.NumCPU(),
 	}
 	cfg.hostMemory = info.Totalram * uint64(info.Unit)
-	cfg.limitMemory(k, cfg.Memory)
 	if n := cfg.CPUs; n > 0 {
 		k.CPUs = min(k.CPUs, n)
 	}
@@ -91,16 +90,6 @@ func newKernel(cfg *Config) (*kernel.Kernel, error) {
 		k.Strace = fdWriter(cfg.DebugLogFD)
 	}
 	return k, nil
-}
-
-// limitMemory has guests see the host's memory, or their limit of it if that is
-// not 0.
-func (cfg *Config) limitMemory(k *kernel.Kernel, limit uint64) {
-	total := cfg.hostMemory
-	if limit > 0 {
-		total = min(total, limit)
-	}
-	k.TotalMemory.Store(total)
 }
 
 // hwCaps returns what the processor and the host allow programs (getauxval(3)).

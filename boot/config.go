@@ -34,6 +34,8 @@ type Config struct {
 	MaxTasks int64  `json:"maxTasks,omitempty"`
 	Memory   uint64 `json:"memory,omitempty"`
 	CPUs     int    `json:"cpus,omitempty"`
+	// CPUTime is enforced by the host, and shown inside.
+	CPUTime CPUTime `json:"cpuTime"`
 
 	// TSC says that the host's clocks are told by the processor's time-stamp
 	// counter: guests may do so too.
@@ -126,6 +128,14 @@ type Root struct {
 	Shared bool `json:"shared,omitempty"`
 	// Overlay keeps every write in memory.
 	Overlay bool `json:"overlay,omitempty"`
+}
+
+// CPUTime is what a container gets of the processors, 0 for any: Quota microseconds
+// in each Period, and Shares of 1024.
+type CPUTime struct {
+	Quota  int64  `json:"quota,omitempty"`
+	Period uint64 `json:"period,omitempty"`
+	Shares uint64 `json:"shares,omitempty"`
 }
 
 // A Mount is one mount above the root.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"glovebox/host"
+	"glovebox/sentry/fs/cgroup"
 	"glovebox/sentry/fs/dev"
 	"glovebox/sentry/fs/devpts"
 	"glovebox/sentry/fs/proc"
@@ -22,9 +23,16 @@ var filesystems = map[string]func(s *sandbox, m *Mount) (vfs.FileSystem, error){
 	"proc": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
 		return proc.New(proc.Options{Dev: s.nextDev(), Kernel: s.k, PIDs: s.pid}), nil
 	},
+	"cgroup": newCgroup, "cgroup2": newCgroup,
 	"sysfs": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
 		return sys.New(sys.Options{Dev: s.nextDev(), CPUs: s.k.CPUs}), nil
 	},
+}
+
+// newCgroup is cgroup v2 whatever version was asked for: one or the other is there
+// on every host, and programs know both.
+func newCgroup(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
+	return cgroup.New(cgroup.Options{Dev: s.nextDev(), Kernel: s.k, PIDs: s.pid, Limits: s.limits}), nil
 }
 
 // nextDev returns a device number for a file system (st_dev), as Linux gives

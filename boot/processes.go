@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"glovebox/control"
+	"glovebox/sentry/fs/cgroup"
 	"glovebox/sentry/fs/proc"
 	"glovebox/sentry/kernel"
 )
@@ -92,14 +93,36 @@ func (s *sandbox) Limit(l control.Limits) error {
 		s.pid.SetMaxTasks(*l.MaxTasks)
 	}
 	if l.Memory != nil {
-		s.cfg.limitMemory(s.k, *l.Memory)
+		s.limitMemory(*l.Memory)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := *s.cpuTime.Load()
+	if l.CPUQuota != nil {
+		t.Quota = *l.CPUQuota
+	}
+	if l.CPUPeriod != nil {
+		t.Period = *l.CPUPeriod
+	}
+	if l.CPUShares != nil {
+		t.Shares = *l.CPUShares
+	}
+	s.cpuTime.Store(&t)
 	return nil
+}
+
+// limits is what the container's control group shows.
+func (s *sandbox) limits() cgroup.Limits {
+	t := s.cpuTime.Load()
+	return cgroup.Limits{
+		Memory: s.memoryLimit.Load(), UsedMemory: usedMemory(), Tasks: s.pid.MaxTasks(),
+		Quota: t.Quota, Period: t.Period, Shares: t.Shares,
+	}
 }
 
 // Stats implements control.Sandbox.
 func (s *sandbox) Stats() (control.Stats, error) {
-	st := control.Stats{Resident: s.usedMemory()}
+	st := control.Stats{Resident: usedMemory(), OOMKills: s.k.OOMKills()}
 	st.UserNS, st.SystemNS = s.pid.CPUTime()
 	for _, tg := range s.pid.Groups() {
 		st.Tasks += len(tg.Tasks())

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"glovebox/abi/linux"
 	"glovebox/control"
@@ -41,12 +42,21 @@ type sandbox struct {
 	// started is closed once there is init.
 	started chan struct{}
 	execs   execs
+
+	// cpuTime is never nil.
+	cpuTime atomic.Pointer[CPUTime]
+	// memoryLimit is the container's in bytes, 0 for none; limited is told that it
+	// may have one now.
+	memoryLimit atomic.Uint64
+	limited     chan struct{}
 }
 
 var _ control.Sandbox = (*sandbox)(nil)
 
 func newSandbox(cfg *Config, k *kernel.Kernel) (*sandbox, error) {
-	s := &sandbox{cfg: cfg, k: k, pid: k.NewPIDNamespace(), uts: kernel.NewUTS(cfg.Hostname, cfg.Domainname), started: make(chan struct{})}
+	s := &sandbox{cfg: cfg, k: k, pid: k.NewPIDNamespace(), uts: kernel.NewUTS(cfg.Hostname, cfg.Domainname), started: make(chan struct{}), limited: make(chan struct{}, 1)}
+	s.limitMemory(cfg.Memory)
+	s.cpuTime.Store(&cfg.CPUTime)
 	k.FreeMemory = s.freeMemory
 	s.pid.SetMaxTasks(cfg.MaxTasks)
 	s.sockets = socket.Families{linux.AF_UNIX: new(unix.Namespace)}
@@ -80,6 +90,7 @@ func (s *sandbox) Start() error {
 	}
 	s.init = tg
 	close(s.started)
+	go s.watchMemory()
 	return nil
 }
 

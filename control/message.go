@@ -151,13 +151,18 @@ type Process struct {
 type Limits struct {
 	MaxTasks *int64  `json:"maxTasks,omitempty"`
 	Memory   *uint64 `json:"memory,omitempty"` // bytes
+	// These are only shown: linux.resources.cpu.
+	CPUQuota  *int64  `json:"cpuQuota,omitempty"`  // microseconds
+	CPUPeriod *uint64 `json:"cpuPeriod,omitempty"` // microseconds
+	CPUShares *uint64 `json:"cpuShares,omitempty"`
 }
 
 // Stats is what the container uses.
 type Stats struct {
 	UserNS   int64  `json:"userNS"`
 	SystemNS int64  `json:"systemNS"`
-	Resident uint64 `json:"resident"` // bytes; pages that processes share count for each
+	Resident uint64 `json:"resident"` // bytes
+	OOMKills int64  `json:"oomKills,omitempty"`
 	Tasks    int    `json:"tasks"`
 }
 

@@ -44,9 +44,9 @@ func (e *events) setInterval(s string) error {
 
 // An event is a line of events, in runc's form.
 type event struct {
-	Type string     `json:"type"`
-	ID   string     `json:"id"`
-	Data eventStats `json:"data"`
+	Type string      `json:"type"`
+	ID   string      `json:"id"`
+	Data *eventStats `json:"data,omitempty"`
 }
 
 type eventStats struct {
@@ -69,11 +69,19 @@ type eventStats struct {
 }
 
 func newEvent(id string, s control.Stats) event {
-	e := event{Type: "stats", ID: id}
+	e := event{Type: "stats", ID: id, Data: &eventStats{}}
 	u := &e.Data.CPU.Usage
 	u.Total, u.User, u.Kernel, u.PerCPU = s.UserNS+s.SystemNS, s.UserNS, s.SystemNS, []int64{}
 	e.Data.Memory.Usage.Usage, e.Data.Pids.Current = s.Resident, s.Tasks
 	return e
+}
+
+func printEvent(e event) error {
+	b, err := json.Marshal(e)
+	if err == nil {
+		_, err = fmt.Fprintf(os.Stdout, "%s\n", b)
+	}
+	return err
 }
 
 func (e *events) run(args []string) (int, error) {
@@ -86,6 +94,7 @@ func (e *events) run(args []string) (int, error) {
 		return 0, err
 	}
 	defer client.Close()
+	var killed int64
 	for first := true; ; first = false {
 		s, err := client.Stats()
 		if errors.Is(err, control.ErrGone) && !first {
@@ -94,9 +103,12 @@ func (e *events) run(args []string) (int, error) {
 		if err != nil {
 			return 0, gone(c, err)
 		}
-		b, err := json.Marshal(newEvent(id, s))
+		if s.OOMKills > killed && !e.once {
+			err = printEvent(event{Type: "oom", ID: id})
+		}
+		killed = s.OOMKills
 		if err == nil {
-			_, err = fmt.Fprintf(os.Stdout, "%s\n", b)
+			err = printEvent(newEvent(id, s))
 		}
 		if err != nil || e.once {
 			return 0, err

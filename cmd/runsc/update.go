@@ -95,7 +95,9 @@ func (u *update) run(args []string) (int, error) {
 	if err := group.Update(r); err != nil {
 		return 0, err
 	}
-	if err := client.Limit(control.Limits{MaxTasks: l.MaxTasks, Memory: l.Memory}); err != nil {
+	if err := client.Limit(control.Limits{
+		MaxTasks: l.MaxTasks, Memory: l.Memory, CPUQuota: l.CPUQuota, CPUPeriod: l.CPUPeriod, CPUShares: l.CPUShares,
+	}); err != nil {
 		return 0, gone(c, err)
 	}
 	if c.Cgroup, err = group.State(); err != nil {

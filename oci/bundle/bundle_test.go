@@ -73,7 +73,7 @@ func TestMounts(t *testing.T) {
 			{Destination: "dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"mode=755", "rprivate", "what"}},
 			{Destination: "/a//b/", Type: "bind", Source: "rootfs", Options: []string{"rbind", "rro"}},
 			{Destination: "/f", Source: file, Options: []string{"bind"}},
-			{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup"},
+			{Destination: "/sys/fs/cgroup", Type: "debugfs", Source: "debugfs"},
 			{Destination: "/n", Type: "bind", Source: "/dev/null"},
 		}
 	})

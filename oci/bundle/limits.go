@@ -14,6 +14,9 @@ type Limits struct {
 	MaxTasks *int64  // 0: any
 	Memory   *uint64 // bytes; 0: any
 	CPUs     *int
+	// Of processor time; 0: any.
+	CPUQuota             *int64
+	CPUPeriod, CPUShares *uint64
 }
 
 // ResourceLimits reads them. Errors name the field.
@@ -25,6 +28,9 @@ func ResourceLimits(r *specs.LinuxResources) (l Limits, err error) {
 	if r.Memory != nil && r.Memory.Limit != nil {
 		n := uint64(max(*r.Memory.Limit, 0))
 		l.Memory = &n
+	}
+	if c := r.CPU; c != nil {
+		l.CPUQuota, l.CPUPeriod, l.CPUShares = c.Quota, c.Period, c.Shares
 	}
 	if r.CPU != nil && r.CPU.Cpus != "" {
 		n, ok := countCPUs(r.CPU.Cpus)
@@ -50,6 +56,15 @@ func (b *Bundle) limits(c *boot.Config) error {
 	}
 	if l.CPUs != nil {
 		c.CPUs = *l.CPUs
+	}
+	if l.CPUQuota != nil {
+		c.CPUTime.Quota = *l.CPUQuota
+	}
+	if l.CPUPeriod != nil {
+		c.CPUTime.Period = *l.CPUPeriod
+	}
+	if l.CPUShares != nil {
+		c.CPUTime.Shares = *l.CPUShares
 	}
 	return err
 }

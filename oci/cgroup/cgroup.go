@@ -25,7 +25,7 @@ import (
 // guest thread is one of the host's too; the rest are the Sentry's and the gofer's.
 const (
 	moreTasks  = 1024
-	moreMemory = 64 << 20 // bytes
+	moreMemory = 128 << 20 // bytes
 )
 
 // A State is what is remembered of a container's group.

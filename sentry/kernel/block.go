@@ -132,6 +132,7 @@ func (t *Task) sleep(deadline int64) (late bool) {
 	}
 	t.cpu.start(Now())
 	t.asleep.Store(false)
+	t.k.stir()
 	return late
 }
 

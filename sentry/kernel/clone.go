@@ -349,6 +349,7 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	k.running.Add(1)
 	k.tree.Unlock()
 	tg.WatchCPU()
+	k.stir()
 	go t.run()
 	return tg, nil
 }

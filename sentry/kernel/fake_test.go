@@ -141,6 +141,7 @@ func (space) Protect(guest.Range, platform.Prot) error { return nil }
 func (space) Forget(platform.HostFile)                 {}
 func (space) Flush()                                   {}
 func (space) SetName(string)                           {}
+func (space) Kill()                                    {}
 func (space) Release(done func())                      { done() }
 func (s space) NewContext() (platform.Context, error) {
 	return &thread{w: s.w, kick: make(chan struct{}, 1), stop: make(chan struct{})}, nil

@@ -41,6 +41,11 @@ type Kernel struct {
 	futexes futexTable
 	// running counts task goroutines.
 	running sync.WaitGroup
+	// doze is who waits for a task to wake up.
+	doze atomic.Pointer[doze]
+	log  klog
+	// oomKills counts processes that OOMKill killed.
+	oomKills atomic.Int64
 }
 
 // Warnf logs what went wrong in the Sentry itself.

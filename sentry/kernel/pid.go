@@ -48,6 +48,13 @@ func (ns *PIDNamespace) SetMaxTasks(n int64) {
 	ns.maxTasks = max(n, 0)
 }
 
+// MaxTasks returns what SetMaxTasks set.
+func (ns *PIDNamespace) MaxTasks() int64 {
+	ns.k.tree.RLock()
+	defer ns.k.tree.RUnlock()
+	return ns.maxTasks
+}
+
 // allocLocked returns a free id, or want if that is not 0 and free.
 func (ns *PIDNamespace) allocLocked(want int32) (int32, error) {
 	if ns.dying {

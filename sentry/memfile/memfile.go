@@ -75,7 +75,9 @@ func New(name string, reopen Reopener) (*File, error) {
 		unix.Close(fd)
 		return nil, hostError(err)
 	}
-	return &File{id: NewID(), fd: fd, ro: -1, reopen: reopen}, nil
+	f := &File{id: NewID(), fd: fd, ro: -1, reopen: reopen}
+	f.enlist()
+	return f, nil
 }
 
 // NewShared returns an empty file with one reference, whose FD is read-only
@@ -154,6 +156,7 @@ func (f *File) Dec() {
 		w.unmap()
 	}
 	f.windows = nil
+	f.strike()
 	unix.Close(f.fd)
 	if f.ro >= 0 {
 		unix.Close(f.ro)

@@ -82,12 +82,21 @@ const topOffset = 1 << 47
 // IncUsers adds a user.
 func (mm *MM) IncUsers() { mm.users.Add(1) }
 
+// releasing counts address spaces without users whose memory is not given back yet.
+var releasing atomic.Int64
+
+// Releasing returns how many address spaces that nobody uses any more still hold
+// memory.
+func Releasing() int64 { return releasing.Load() }
+
 // DecUsers drops one; the last ends the address space (exit_mmap).
 func (mm *MM) DecUsers() {
 	if mm.users.Add(-1) > 0 {
 		return
 	}
+	releasing.Add(1)
 	mm.as.Release(func() {
+		defer releasing.Add(-1)
 		// No stub maps it any more.
 		mm.mu.Lock()
 		for _, v := range mm.vmas {

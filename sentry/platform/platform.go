@@ -82,6 +82,8 @@ type AddressSpace interface {
 	// SetName gives what runs the guest a name for tools of the host, of at
 	// most 15 bytes.
 	SetName(name string)
+	// Kill ends the guest's threads at once: their Switch says so.
+	Kill()
 	// Release ends the address space: its contexts must be released. done is
 	// called, by any goroutine, when the host has undone its mappings.
 	Release(done func())

@@ -55,7 +55,8 @@ func syslog(t *kernel.Task, action Int, to Addr, size Int) (uintptr, error) {
 	return 0, linux.EINVAL
 }
 
-// bootLog is what dmesg(1) shows. Every line is true.
+// bootLog is what dmesg(1) shows: the boot, every line of which is true, and what
+// happened since.
 func bootLog(k *kernel.Kernel) []byte {
 	lines := [...]string{
 		"Linux version " + kernel.Release + " " + kernel.Version + ": its calls, that is; nothing here is Linux",
@@ -71,6 +72,9 @@ func bootLog(k *kernel.Kernel) []byte {
 	var b []byte
 	for i, l := range lines {
 		b = fmt.Appendf(b, "<6>[    0.%06d] %s\n", 137*i*i, l)
+	}
+	for _, l := range k.Klog() {
+		b = append(b, l...)
 	}
 	return b
 }

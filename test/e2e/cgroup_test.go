@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -53,6 +55,7 @@ func TestCgroups(t *testing.T) {
 			Memory: &specs.LinuxMemory{Limit: &limit}, Pids: &specs.LinuxPids{Limit: &tasks},
 			CPU: &specs.LinuxCPU{Quota: &quota, Period: &period, Shares: &shares, Cpus: "0"},
 		}
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"ro", "nosuid"}})
 	}, "sleep", "100000")
 	h.background("create", "--bundle", dir, id)
 	sandbox := strconv.Itoa(h.state(id).Pid)
@@ -73,13 +76,18 @@ func TestCgroups(t *testing.T) {
 			t.Errorf("%s is %s, want %d", filepath.Join(name...), got, want)
 		}
 	}
-	check(limit+64<<20, mem, "memory.limit_in_bytes")
+	check(limit+128<<20, mem, "memory.limit_in_bytes")
 	check(tasks+1024, pids, "pids.max")
 	check(quota, cpu, "cpu.cfs_quota_us")
 	check(512, cpu, "cpu.shares")
 	h.must("start", id)
 	if out := h.must("exec", id, "sh", "-c", "grep MemTotal /proc/meminfo; nproc"); out != "MemTotal:          65536 kB\n1\n" {
 		t.Errorf("inside: %q", out)
+	}
+	shown := "cd /sys/fs/cgroup; cat memory.max pids.max cpu.max cpu.weight; grep -c . cgroup.procs; stat -fc %t .; mkdir x"
+	if out, errs, _ := h.runsc("exec", id, "sh", "-c", shown); out != "67108864\n12\n50000 100000\n20\n3\n63677270\n" ||
+		!strings.Contains(errs, "Read-only file system") {
+		t.Errorf("inside: %q, %q", out, errs)
 	}
 	// Eleven more than there are.
 	fork := "n=0; while [ $n -lt 20 ]; do sleep 100 >/dev/null 2>&1 & n=$((n+1)); done; wait"
@@ -88,7 +96,7 @@ func TestCgroups(t *testing.T) {
 	}
 	h.must("exec", id, "sh", "-c", "kill -9 -1; true")
 	h.must("update", "--pids-limit", "100", "--memory", "134217728", "--cpu-share", "256", id)
-	check(128<<20+64<<20, mem, "memory.limit_in_bytes")
+	check(128<<20+128<<20, mem, "memory.limit_in_bytes")
 	check(100+1024, pids, "pids.max")
 	check(256, cpu, "cpu.shares")
 	check(quota, cpu, "cpu.cfs_quota_us")
@@ -101,6 +109,9 @@ func TestCgroups(t *testing.T) {
 		t.Error(errs)
 	}
 	check(70000, cpu, "cpu.cfs_quota_us")
+	if out := h.must("exec", id, "cat", "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/memory.max"); out != "70000 100000\n134217728\n" {
+		t.Errorf("inside: %q", out)
+	}
 	check(100+1024, pids, "pids.max")
 	h.fails("cpu.cpus", "update", "--cpuset-cpus", "many", id)
 	h.must("delete", "--force", id)
@@ -121,6 +132,50 @@ func TestCgroups(t *testing.T) {
 	}
 	if _, err := os.Stat(mem); err == nil {
 		t.Errorf("left: %s", mem)
+	}
+	h.nothingLeft()
+}
+
+// TestOutOfMemory: a process that takes more than the container may have is killed, the
+// container lives and says so (test/guest/hog.c).
+func TestOutOfMemory(t *testing.T) {
+	h := newHost(t)
+	id := h.id()
+	path := "/glovebox-e2e/" + id
+	group := controller(t, "memory", path)
+	t.Cleanup(func() { _ = os.Remove(filepath.Dir(group)) })
+	limit := int64(64 << 20)
+	dir := h.bundle(func(s *specs.Spec) {
+		s.Linux.CgroupsPath = path
+		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"ro"}})
+	}, "sleep", "100000")
+	gcc := exec.Command("gcc", "-O1", "-static", "-w", "-o", filepath.Join(dir, "rootfs", "hog"), "../guest/hog.c")
+	if out, err := gcc.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	h.background("run", "--detach", "--bundle", dir, id)
+	events := make(chan string, 1)
+	go func() {
+		out, _, _ := h.finish(h.command("events", "--interval", "50ms", id))
+		events <- out
+	}()
+	for _, how := range []string{"private", "populate", "shared", "children", "tmpfs"} {
+		if out := h.must("exec", id, "/hog", how); out != how+": killed\n" {
+			t.Errorf("%s: %q", how, out)
+		}
+	}
+	if out := h.must("exec", id, "sh", "-c", "test $(dmesg | grep -c 'out of memory: Killed process .* (hog)') -ge 5 && awk '/oom_kill /{print ($2 >= 5)}' /sys/fs/cgroup/memory.events"); out != "1\n" {
+		t.Errorf("the log and memory.events: %q", out)
+	}
+	// The limit can be raised.
+	h.must("update", "--memory", strconv.Itoa(1<<30), id)
+	if out, _, _ := h.runsc("exec", id, "/hog", "private"); out != "private: status 0\n" {
+		t.Errorf("with more memory: %q", out)
+	}
+	h.must("delete", "--force", id)
+	if out := <-events; !strings.Contains(out, fmt.Sprintf(`{"type":"oom","id":%q}`, id)) {
+		t.Errorf("events: %q", out)
 	}
 	h.nothingLeft()
 }

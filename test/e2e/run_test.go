@@ -233,7 +233,7 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("a line of the log is not JSON: %q", line)
 		}
 	}
-	for _, field := range []string{"linux.sysctl", "process.apparmorProfile", "process.capabilities.bounding", "mounts[5]"} {
+	for _, field := range []string{"linux.sysctl", "process.apparmorProfile", "process.capabilities.bounding", "mounts[6]"} {
 		if !strings.Contains(string(log), "config.json: "+field) {
 			t.Errorf("no warning about %s: %s", field, log)
 		}

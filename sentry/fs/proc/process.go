@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -197,7 +198,7 @@ func processEntries() []entry {
 		show("schedstat", schedstat),
 		show("cpuset", func(_ *process, w *bytes.Buffer) { w.WriteString("/\n") }),
 		show("cgroup", func(_ *process, w *bytes.Buffer) { w.WriteString("0::/\n") }),
-		show("oom_score", func(_ *process, w *bytes.Buffer) { w.WriteString("0\n") }),
+		show("oom_score", func(p *process, w *bytes.Buffer) { fmt.Fprintln(w, p.tg.OOMScore()) }),
 		{"oom_adj", linux.S_IFREG, oomAdjFile},
 		{"oom_score_adj", linux.S_IFREG, oomScoreAdjFile},
 		{"loginuid", linux.S_IFREG, loginuidFile},

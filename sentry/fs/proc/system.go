@@ -91,8 +91,8 @@ func (fs *tree) meminfo(_ *vfs.Ctx, w *bytes.Buffer) {
 func (fs *tree) vmstat(_ *vfs.Ctx, w *bytes.Buffer) {
 	free := fs.freeMemory() / 4096
 	fmt.Fprintf(w, "nr_free_pages %d\nnr_anon_pages %d\nnr_mapped 0\nnr_file_pages 0\nnr_dirty 0\nnr_writeback 0\n"+
-		"pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\noom_kill 0\n",
-		free, fs.k.TotalMemory.Load()/4096-free)
+		"pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\noom_kill %d\n",
+		free, fs.k.TotalMemory.Load()/4096-free, fs.k.OOMKills())
 }
 
 // busyTime is how long processors have worked. Time never runs backwards: what

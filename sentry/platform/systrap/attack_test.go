@@ -139,7 +139,7 @@ func TestDeafened(t *testing.T) {
 	as.mu.Lock()
 	as.pending = append(as.pending, op{unix.SYS_WRITE, fdBell, c.base + sOne, 8})
 	as.mu.Unlock()
-	timer := time.AfterFunc(50*time.Millisecond, as.kill)
+	timer := time.AfterFunc(50*time.Millisecond, as.Kill)
 	defer timer.Stop()
 	for range 1_000_000 {
 		c.pace.credit = paceMin // it parks

@@ -30,7 +30,7 @@ func (as *Space) collect() bool {
 	if err == nil && info.Signo == 0 {
 		return false
 	}
-	as.kill()
+	as.Kill()
 	unix.Waitid(unix.P_PIDFD, as.pidfd, nil, unix.WEXITED|unix.WNOHANG, nil)
 	as.mu.Lock()
 	as.reaped = true

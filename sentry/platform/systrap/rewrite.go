@@ -65,7 +65,7 @@ func (as *Space) restoreLocked(r *room) {
 		// A descriptor that cannot be sent leaves a process that only
 		// its death can mend.
 		if as.mapTextLocked(m, scratchKey, r.t.src, uint64(m.Start-r.base)) != nil {
-			go as.kill()
+			go as.Kill()
 		}
 	}
 	r.maps = nil

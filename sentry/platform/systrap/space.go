@@ -281,8 +281,9 @@ func (as *Space) freeSlotLocked() (int, error) {
 	return 0, linux.EAGAIN
 }
 
-// kill ends the process, for what it did or because it is no longer needed.
-func (as *Space) kill() {
+// Kill implements platform.AddressSpace: for what the process did, or because it is
+// no longer needed.
+func (as *Space) Kill() {
 	as.mu.Lock()
 	if !as.dead.Swap(true) {
 		unix.PidfdSendSignal(as.pidfd, unix.SIGKILL, nil, 0)
@@ -294,7 +295,7 @@ func (as *Space) kill() {
 
 // Release implements platform.AddressSpace.
 func (as *Space) Release(done func()) {
-	as.kill()
+	as.Kill()
 	as.mu.Lock()
 	as.released = true
 	as.done = done

@@ -133,7 +133,7 @@ func (c *Context) load(r *arch.Regs) (ev platform.Event, ok bool) {
 	case turnSentry:
 		return c.loadFrame(r)
 	}
-	c.as.kill()
+	c.as.Kill()
 	return platform.Event{Kind: platform.Dead}, true
 }
 
@@ -161,7 +161,7 @@ func (c *Context) loadFrame(r *arch.Regs) (ev platform.Event, ok bool) {
 	info, ok2 := c.onStack(c.slot.u64(sInfo).Load(), 128)
 	if !ok1 || !ok2 {
 		// No kernel wrote this.
-		c.as.kill()
+		c.as.Kill()
 		return platform.Event{Kind: platform.Dead}, true
 	}
 	c.state, c.uc = framed, uc
@@ -204,7 +204,7 @@ func (c *Context) loadFrame(r *arch.Regs) (ev platform.Event, ok bool) {
 		}
 	case unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE:
 	default:
-		c.as.kill()
+		c.as.Kill()
 		return platform.Event{Kind: platform.Dead}, true
 	}
 	return platform.Event{

@@ -123,8 +123,24 @@ func (p *Platform) startTemplate(procFD int) error {
 	// not more than this sandbox's user may have. A lower limit is as good.
 	most := unix.Rlimit{Cur: slotCount, Max: slotCount}
 	_ = unix.Prlimit(pid, unix.RLIMIT_NPROC, &most, nil)
-	_, err = p.readPID()
-	return err
+	if _, err = p.readPID(); err != nil {
+		return err
+	}
+	return sacrifice(procFD, pid)
+}
+
+// sacrifice makes a process, and those that it makes, the first that the host kills
+// when it has no memory left: a guest's process, not the Sentry.
+func sacrifice(procFD, pid int) error {
+	fd, err := unix.Openat(procFD, fmt.Sprintf("%d/oom_score_adj", pid), unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("oom_score_adj: %w", err)
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Write(fd, []byte("1000")); err != nil {
+		return fmt.Errorf("oom_score_adj: %w", err)
+	}
+	return nil
 }
 
 // executable returns a read-only descriptor of a file that holds img: one that

@@ -58,7 +58,7 @@ func (w *watchdog) check(c *Context) {
 		return
 	}
 	if used-w.cpu > c.p.patience.cpu*time.Duration(threads) || time.Since(w.since) > c.p.patience.most {
-		go c.as.kill()
+		go c.as.Kill()
 		return
 	}
 	w.timer.Reset(c.p.patience.every)
