@@ -87,7 +87,11 @@ func newKernel(cfg *Config) (*kernel.Kernel, error) {
 		k.Logf = cfg.LogFormat.warnings(fdWriter(cfg.LogFD))
 	}
 	if cfg.Strace && cfg.DebugLogFD >= 0 {
-		k.Strace = fdWriter(cfg.DebugLogFD)
+		only, err := callNumbers(cfg.StraceCalls)
+		if err != nil {
+			return nil, err
+		}
+		k.SetTracer(nil, &kernel.Tracer{W: fdWriter(cfg.DebugLogFD), Only: only})
 	}
 	return k, nil
 }

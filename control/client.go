@@ -67,6 +67,13 @@ func (c *Client) WaitExec(id uint64) (WaitStatus, error) {
 	return s, err
 }
 
+// Strace has fd, a pipe, get a line for each system call, of those named or of all,
+// until the client hangs up or the container ends.
+func (c *Client) Strace(calls []string, fd int) error { return c.call(methodStrace, calls, nil, fd) }
+
+// Stacks has fd get what the Sentry's goroutines do.
+func (c *Client) Stacks(fd int) error { return c.call(methodStacks, nil, nil, fd) }
+
 // Signal sends a signal.
 func (c *Client) Signal(a SignalArgs) error { return c.call(methodSignal, a, nil) }
 

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -19,8 +20,15 @@ type fake struct {
 	hungUp  chan struct{} // closed when the client of Exec does
 }
 
-func (f *fake) Check() error { return nil }
-func (f *fake) Start() error { return Errorf(NoProgram, "/nix: no such file or directory") }
+func (f *fake) Strace(ctx context.Context, calls []string, out *os.File) error {
+	fmt.Fprintln(out, calls)
+	out.Close()
+	<-ctx.Done()
+	return nil
+}
+func (f *fake) Stacks(out *os.File) error { return out.Close() }
+func (f *fake) Check() error              { return nil }
+func (f *fake) Start() error              { return Errorf(NoProgram, "/nix: no such file or directory") }
 func (f *fake) Signal(a SignalArgs) error {
 	f.signals <- a
 	return nil

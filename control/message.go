@@ -49,6 +49,8 @@ const (
 	methodResume    = "resume"
 	methodStats     = "stats"
 	methodLimit     = "limit"
+	methodStrace    = "strace"
+	methodStacks    = "stacks"
 	methodExec      = "exec"
 	methodWaitExec  = "waitExec"
 )

@@ -30,6 +30,11 @@ type Sandbox interface {
 	// Exec runs another process. It is killed when ctx, its client's, ends.
 	// The files are the sandbox's, whatever it answers.
 	Exec(ctx context.Context, a ExecArgs, files []*os.File) (ExecResult, error)
+	// Strace has out, which is then its, get a line for each of the calls, all
+	// if none is named, until ctx ends.
+	Strace(ctx context.Context, calls []string, out *os.File) error
+	// Stacks writes to out, which is then its, what the Sentry does.
+	Stacks(out *os.File) error
 	// WaitExec returns the status of a process that Exec started.
 	WaitExec(ctx context.Context, id uint64) (WaitStatus, error)
 	// Processes lists the container's processes.
@@ -174,9 +179,15 @@ func answer(ctx context.Context, s Sandbox, r *request, files []*os.File) respon
 	return resp
 }
 
+// takes is how many descriptors come with a request.
+var takes = map[string]int{methodExec: 3, methodStrace: 1, methodStacks: 1}
+
 func call(ctx context.Context, s Sandbox, r *request, files []*os.File) (any, error) {
-	if r.Method != methodExec || r.Version != Version {
-		closeAll(files) // nobody else takes any
+	if want := takes[r.Method]; r.Version != Version || want == 0 || len(files) != want {
+		closeAll(files)
+		if r.Version == Version && want != len(files) {
+			return nil, Errorf(Invalid, "%s: %d descriptors, want %d", r.Method, len(files), want)
+		}
 	}
 	if r.Version != Version {
 		return nil, Errorf(Invalid, "control protocol %d is not the sandbox's %d", r.Version, Version)
@@ -200,11 +211,20 @@ func call(ctx context.Context, s Sandbox, r *request, files []*os.File) (any, er
 		return s.Wait(ctx, pid)
 	case methodExec:
 		var a ExecArgs
-		if err := json.Unmarshal(r.Args, &a); err != nil || len(files) != 3 {
+		if err := json.Unmarshal(r.Args, &a); err != nil {
 			closeAll(files)
-			return nil, Errorf(Invalid, "%s: %d descriptors: %v", r.Method, len(files), err)
+			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
 		}
 		return s.Exec(ctx, a, files)
+	case methodStrace:
+		var calls []string
+		if err := json.Unmarshal(r.Args, &calls); err != nil {
+			closeAll(files)
+			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
+		}
+		return nil, s.Strace(ctx, calls, files[0])
+	case methodStacks:
+		return nil, s.Stacks(files[0])
 	case methodWaitExec:
 		var id uint64
 		if err := json.Unmarshal(r.Args, &id); err != nil {

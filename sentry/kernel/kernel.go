@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,8 +18,6 @@ type Kernel struct {
 	Host *mm.Host
 	// Syscall serves the call that stopped t; sys.Dispatch.
 	Syscall func(t *Task)
-	// Strace gets a line a call when not nil.
-	Strace io.Writer
 	// Logf receives what an operator should know; nil drops it.
 	Logf func(format string, args ...any)
 	// VDSO is mapped into every process; nil for none.
@@ -41,6 +38,7 @@ type Kernel struct {
 	futexes futexTable
 	// running counts task goroutines.
 	running sync.WaitGroup
+	tracer  atomic.Pointer[Tracer]
 	// doze is who waits for a task to wake up.
 	doze atomic.Pointer[doze]
 	log  klog

@@ -27,8 +27,8 @@ func Dispatch(t *kernel.Task) {
 		return
 	}
 	c := &table[no]
-	if t.Kernel().Strace != nil {
-		traced(t, c, r)
+	if tr := t.Kernel().Tracer(); tr.Wants(no) {
+		traced(t, c, r, tr)
 		return
 	}
 	v, err := c.fn(t, r)

@@ -8,9 +8,8 @@ import (
 	"glovebox/sentry/kernel"
 )
 
-// traced serves a call and writes "[pid] name(args) = ret" to the kernel's
-// strace writer.
-func traced(t *kernel.Task, c *Call, r *arch.Regs) {
+// traced serves a call and writes "[pid] name(args) = ret" to tr.
+func traced(t *kernel.Task, c *Call, r *arch.Regs, tr *kernel.Tracer) {
 	b := append(make([]byte, 0, 160), '[')
 	b = strconv.AppendInt(b, int64(t.TID()), 10)
 	b = append(append(append(b, "] "...), c.Name...), '(')
@@ -32,6 +31,6 @@ func traced(t *kernel.Task, c *Call, r *arch.Regs) {
 	default:
 		b = append(append(b, "-1 "...), err.Error()...)
 	}
-	// The writer is the sandbox's own log; a lost line is not the guest's concern.
-	_, _ = t.Kernel().Strace.Write(append(b, '\n'))
+	// A lost line is not the guest's concern.
+	_, _ = tr.W.Write(append(b, '\n'))
 }

@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/json"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -199,5 +202,45 @@ func TestEvents(t *testing.T) {
 	eventually(t, "stopped", func() bool { return h.state(id).Status == specs.StateStopped })
 	h.must("delete", id)
 	h.fails("want seconds", "events", "--interval", "often", id)
+	h.nothingLeft()
+}
+
+// TestDebug: system calls of a container that runs, of which not all are asked for,
+// and the Sentry's stacks.
+func TestDebug(t *testing.T) {
+	h := newHost(t)
+	id := h.id()
+	h.background("run", "--detach", "--bundle", h.bundle(nil, "sh", "-c", "while :; do cat /etc/passwd >/dev/null; sleep 0.01; done"), id)
+	cmd := h.command("debug", "--strace=openat,wait4", id)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	calls := regexp.MustCompile(`^\[\d+\] (openat|wait4)\(.*\) = `)
+	lines := bufio.NewScanner(out)
+	for range 20 {
+		if !lines.Scan() || !calls.MatchString(lines.Text()) {
+			t.Fatalf("a line %q", lines.Text())
+		}
+	}
+	h.fails("traced already", "debug", "--strace", id)
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if out := h.must("debug", "--stacks", id); !strings.Contains(out, "kernel.(*Task).run") {
+		t.Errorf("stacks: %q", out)
+	}
+	h.fails(`no system call "opennat"`, "debug", "--strace=opennat", id)
+	h.fails("want one of", "debug", id)
+	h.must("delete", "--force", id)
+	h.fails(`no system call "opennat"`, "--strace-syscalls=opennat", "run", "--bundle", h.bundle(nil, "true"), id)
 	h.nothingLeft()
 }
