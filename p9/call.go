@@ -2,7 +2,6 @@ package p9
 
 import (
 	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 
@@ -23,9 +22,13 @@ type call struct {
 	buf   []byte // what reply reads
 	typ   uint8
 	tag   uint16
-	fd    int           // came along with the reply; -1 if none
-	err   error         // of the reply
-	done  chan struct{} // of one element: the reply is there
+	fd    int   // came along with the reply; -1 if none
+	err   error // of the reply
+	// answered: the reply, or err, is there.
+	answered atomic.Bool
+	// wake has something when there is a reason to look: answered, or that
+	// there is no leader.
+	wake chan struct{}
 	// clunk is the fid that is free again when the reply is there; nobody
 	// waits for it. noFid for all other calls.
 	clunk uint32
@@ -35,7 +38,7 @@ type call struct {
 }
 
 var calls = sync.Pool{New: func() any {
-	return &call{done: make(chan struct{}, 1), fd: -1}
+	return &call{wake: make(chan struct{}, 1), fd: -1}
 }}
 
 // poolLimit is the largest buffer that is kept for later calls.
@@ -45,6 +48,7 @@ func (c *Client) begin(typ uint8) *call {
 	c.slots <- struct{}{}
 	k := calls.Get().(*call)
 	k.typ, k.fd, k.err, k.clunk = typ, -1, nil, noFid
+	k.answered.Store(false)
 	k.start(typ, noTag)
 	return k
 }
@@ -77,7 +81,7 @@ func (c *Client) send(k *call) error {
 	}
 	c.writeMu.Unlock()
 	if err != nil {
-		// The reader fails what is registered.
+		// Who notices fails what is registered.
 		c.hangUp()
 	}
 	return nil
@@ -87,7 +91,7 @@ func (c *Client) send(k *call) error {
 func (c *Client) do(k *call) error {
 	err := c.send(k)
 	if err == nil {
-		<-k.done
+		c.await(k)
 		err = k.err
 	}
 	if err != nil {
@@ -128,16 +132,65 @@ func (c *Client) simple(k *call) error {
 	return c.end(k)
 }
 
-// read hands replies to calls until the connection ends.
-func (c *Client) read() {
-	src := &fdReader{conn: c.conn}
-	err := c.readReplies(newStream(src), src)
+// await returns when k is answered.
+func (c *Client) await(k *call) {
+	for !k.answered.Load() {
+		c.mu.Lock()
+		lead := !c.led && c.err == nil
+		if lead {
+			c.led = true
+		}
+		c.mu.Unlock()
+		if !lead {
+			<-k.wake
+			continue
+		}
+		for !k.answered.Load() {
+			if err := c.readReply(); err != nil {
+				c.fail(err)
+				return
+			}
+		}
+		c.resign()
+	}
+}
+
+// resign ends the caller's lead, and has somebody else look who waits.
+func (c *Client) resign() {
+	c.mu.Lock()
+	if c.ending {
+		c.mu.Unlock()
+		c.fail(io.EOF)
+		return
+	}
+	defer c.mu.Unlock()
+	c.led = false
+	for _, k := range c.calls {
+		if k != nil && k.clunk == noFid {
+			k.nudge()
+			return
+		}
+	}
+	if c.hello != nil {
+		c.hello.nudge()
+	}
+}
+
+func (k *call) nudge() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// fail ends the connection, and every call. The caller leads, and goes on to.
+func (c *Client) fail(err error) {
 	c.hangUp()
 	c.writeMu.Lock()
-	c.outGone = true
-	c.out.close()
+	c.outGone = true // watch closes it
 	c.writeMu.Unlock()
-	src.close()
+	c.in.close()
+	c.fds.close()
 	c.mu.Lock()
 	c.err = err
 	left := c.calls
@@ -156,43 +209,40 @@ func (c *Client) read() {
 	close(c.done)
 }
 
-func (c *Client) readReplies(s *stream, fds *fdReader) error {
-	for {
-		h, err := s.header(defaultMSize)
-		if err != nil {
-			return err
-		}
-		k := c.takeCall(h.tag)
-		if k == nil {
-			return errProtocol
-		}
-		k.buf = grow(k.buf, h.body)
-		if err := s.full(k.buf); err != nil {
-			k.err = errGone
-			c.finish(k)
-			return err
-		}
-		k.reply = decoder{b: k.buf}
-		switch {
-		case h.typ == rlerror:
-			k.err = replyError(&k.reply)
-		case h.typ != k.typ+1:
+// readReply hands the next reply to its call. The caller leads.
+func (c *Client) readReply() error {
+	h, err := c.replies.header(defaultMSize)
+	if err != nil {
+		return err
+	}
+	k := c.takeCall(h.tag)
+	if k == nil {
+		return errProtocol
+	}
+	k.buf = grow(k.buf, h.body)
+	if err := c.replies.full(k.buf); err != nil {
+		k.err = errGone
+		c.finish(k)
+		return err
+	}
+	k.reply = decoder{b: k.buf}
+	switch {
+	case h.typ == rlerror:
+		k.err = replyError(&k.reply)
+	case h.typ != k.typ+1:
+		k.err = errGone
+		err = errProtocol
+	case h.typ == topenfd+1:
+		switch k.fd = c.fds.pop(); k.fd {
+		case lostFD:
+			k.err = linux.ENFILE
+		case noFD:
 			k.err = errGone
 			err = errProtocol
-		case h.typ == topenfd+1:
-			switch k.fd = fds.pop(); k.fd {
-			case lostFD:
-				k.err = linux.ENFILE
-			case noFD:
-				k.err = errGone
-				err = errProtocol
-			}
-		}
-		c.finish(k)
-		if err != nil {
-			return err
 		}
 	}
+	c.finish(k)
+	return err
 }
 
 // takeCall returns the call that waits under tag, which is free then.
@@ -216,11 +266,13 @@ func (c *Client) takeCall(tag uint16) *call {
 // finish wakes who waits for k.
 func (c *Client) finish(k *call) {
 	if k.clunk == noFid {
-		k.done <- struct{}{}
+		k.answered.Store(true)
+		k.nudge()
 		return
 	}
 	// Whatever the answer: a clunked fid is gone.
 	c.freeFid(k.clunk)
+	c.clunks.Add(-1)
 	c.drop(k)
 }
 
@@ -241,13 +293,13 @@ func replyError(d *decoder) error {
 	return linux.Errno(n)
 }
 
-// An fdReader reads from a socket and queues the descriptors that come along.
+// An fdReader reads from a socket that blocks, and queues the descriptors that come along.
 // A descriptor arrives with the first byte of its message at the latest, so
 // the n-th message that has one finds it at the head of the queue.
 type fdReader struct {
-	conn *net.UnixConn
-	fds  []int
-	oob  [32]byte // room for two, so that a second is noticed
+	fd  int
+	fds []int
+	oob [32]byte // room for two, so that a second is noticed
 }
 
 // maxQueuedFDs is more than can be sent by messages that were read only in
@@ -255,9 +307,12 @@ type fdReader struct {
 const maxQueuedFDs = 64
 
 func (r *fdReader) Read(p []byte) (int, error) {
-	n, oobn, flags, _, err := r.conn.ReadMsgUnix(p, r.oob[:])
+	n, oobn, flags, err := 0, 0, 0, error(unix.EINTR)
+	for err == unix.EINTR {
+		n, oobn, flags, _, err = unix.Recvmsg(r.fd, p, r.oob[:], unix.MSG_CMSG_CLOEXEC)
+	}
 	if err != nil {
-		return n, err
+		return 0, err
 	}
 	had := len(r.fds)
 	if oobn > 0 {

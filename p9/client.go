@@ -2,10 +2,10 @@ package p9
 
 import (
 	"fmt"
+	"io"
 	"math"
-	"net"
-	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -14,30 +14,39 @@ import (
 
 // A Client is one end of a connection to a 9P server. Its methods, and those
 // of its Files, may be called at once from everywhere; each request has a tag
-// of its own, and one goroutine reads the replies. Errors are linux.Errno; EIO
-// stands for a connection that is gone.
+// of its own. Errors are linux.Errno; EIO stands for a connection that is gone.
+//
+// One of those who wait for replies, the leader, reads them all, with a host call that
+// blocks: it goes on by itself when its own is there, and nobody else was woken for
+// a short request. While nobody waits, nobody reads.
 type Client struct {
-	conn  *net.UnixConn // where the replies come from
 	msize uint32
 	// extended says that the server speaks the glovebox dialect.
 	extended bool
 
-	// out is where requests go: a socket of its own, as the poller, which
-	// waits for replies, would wake up for its every emptying.
+	// in is where replies come from. Only the leader reads.
+	in      *sock
+	replies *stream
+	fds     *fdReader
+
+	// out is where requests go. It may be the same connection.
 	out     *sock
 	writeMu sync.Mutex // one message at a time; a leaf
 	outGone bool       // guarded by writeMu
 
-	mu    sync.Mutex
-	calls []*call       // by tag; nil where free. Guarded by mu.
-	hello *call         // Tversion, which has no tag. Guarded by mu.
-	tags  []uint16      // free ones below len(calls). Guarded by mu.
-	fids  []uint32      // free ones below nextFid. Guarded by mu.
-	next  uint32        // the first fid that was never used. Guarded by mu.
-	err   error         // why the connection is gone. Guarded by mu.
-	slots chan struct{} // bounds the calls in flight
+	mu     sync.Mutex
+	led    bool          // guarded by mu; there is a leader
+	ending bool          // guarded by mu; the leader is to end the connection
+	calls  []*call       // by tag; nil where free. Guarded by mu.
+	hello  *call         // Tversion, which has no tag. Guarded by mu.
+	tags   []uint16      // free ones below len(calls). Guarded by mu.
+	fids   []uint32      // free ones below nextFid. Guarded by mu.
+	next   uint32        // the first fid that was never used. Guarded by mu.
+	err    error         // why the connection is gone. Guarded by mu.
+	clunks atomic.Int32  // that nobody waits for
+	slots  chan struct{} // bounds the calls in flight
 
-	done chan struct{} // closed when the reader is
+	done chan struct{} // closed when the connection is gone
 }
 
 // maxInFlight bounds a client's outstanding requests.
@@ -56,16 +65,20 @@ func NewClientFD(fd int) (*Client, error) {
 // NewClientFDs agrees with the server on a version. It owns the descriptors, of
 // connected stream sockets.
 func NewClientFDs(replies, requests int) (*Client, error) {
-	conn, err := fdConn(replies)
-	if err != nil {
-		unix.Close(requests)
-		return nil, err
-	}
 	c := &Client{
-		conn: conn, out: &sock{fd: requests}, msize: defaultMSize,
+		in: &sock{fd: replies}, out: &sock{fd: requests}, msize: defaultMSize,
 		slots: make(chan struct{}, maxInFlight), done: make(chan struct{}),
 	}
-	go c.read()
+	c.fds = &fdReader{fd: replies}
+	c.replies = newStream(c.fds)
+	for _, fd := range []int{replies, requests} {
+		if err := unix.SetNonblock(fd, false); err != nil {
+			c.in.close()
+			c.out.close()
+			return nil, fmt.Errorf("p9: descriptor %d: %w", fd, err)
+		}
+	}
+	go c.watch()
 	for _, v := range []string{versionGlovebox, versionPlain} {
 		got, err := c.version(v)
 		if err == nil && got == versionUnknown {
@@ -85,35 +98,40 @@ func NewClientFDs(replies, requests int) (*Client, error) {
 	return nil, fmt.Errorf("p9: the server does not speak %s", versionPlain)
 }
 
-// fdConn takes a connected unix stream socket over.
-func fdConn(fd int) (*net.UnixConn, error) {
-	f := os.NewFile(uintptr(fd), "9p")
-	if f == nil {
-		return nil, fmt.Errorf("p9: descriptor %d is not open", fd)
-	}
-	defer f.Close()
-	conn, err := net.FileConn(f)
-	if err != nil {
-		return nil, fmt.Errorf("p9: %w", err)
-	}
-	u, ok := conn.(*net.UnixConn)
-	if !ok {
-		conn.Close()
-		return nil, fmt.Errorf("p9: descriptor %d is not a unix socket", fd)
-	}
-	return u, nil
-}
-
 // Close ends the connection; calls in flight return EIO.
 func (c *Client) Close() {
 	c.hangUp()
 	<-c.done
 }
 
-// hangUp makes the reader end the connection.
+// hangUp makes the connection end.
 func (c *Client) hangUp() {
-	c.conn.Close()
+	c.in.hangUp()
 	c.out.hangUp()
+}
+
+// watch ends the connection when the server does, while nobody waits for replies,
+// too. A thread of the host sleeps in poll(2) for that: unlike Go's poller, it is not
+// woken by what goes back and forth.
+func (c *Client) watch() {
+	fds := []unix.PollFd{{Fd: int32(c.out.fd), Events: unix.POLLRDHUP}}
+	for {
+		if _, err := unix.Poll(fds, -1); err != unix.EINTR {
+			break
+		}
+	}
+	c.hangUp()
+	c.mu.Lock()
+	led := c.led
+	c.led, c.ending = true, true
+	c.mu.Unlock()
+	if !led {
+		c.fail(io.EOF)
+	}
+	c.writeMu.Lock()
+	c.outGone = true
+	c.out.close()
+	c.writeMu.Unlock()
 }
 
 // Extended reports whether the server speaks the glovebox dialect: whether
