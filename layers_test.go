@@ -104,7 +104,7 @@ func packages(t *testing.T) (all []pkg) {
 // a file. Add one only with the seccomp rules (host) that its calls need.
 var hostCallers = map[string]string{
 	"host":                    "golang.org/x/sys/unix os syscall",
-	"p9":                      "golang.org/x/sys/unix net os",
+	"p9":                      "golang.org/x/sys/unix",
 	"gofer":                   "golang.org/x/sys/unix",
 	"sentry/memfile":          "golang.org/x/sys/unix",
 	"sentry/mm":               "golang.org/x/sys/unix",

@@ -232,7 +232,7 @@ func (c *Client) readReply() error {
 	case h.typ != k.typ+1:
 		k.err = errGone
 		err = errProtocol
-	case h.typ == topenfd+1:
+	case h.typ == topenfd+1, h.typ == twalkopenfd+1 && h.body > 0 && k.buf[h.body-1] == 1:
 		switch k.fd = c.fds.pop(); k.fd {
 		case lostFD:
 			k.err = linux.ENFILE

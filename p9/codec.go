@@ -98,6 +98,14 @@ func (e *encoder) dirent(d *Dirent) {
 	e.str(d.Name)
 }
 
+func (e *encoder) flag(v bool) {
+	if v {
+		e.u8(1)
+	} else {
+		e.u8(0)
+	}
+}
+
 // A decoder takes a message's fields off. Once a field is short it returns
 // zeros and short stays set, so callers look at ok once, at the end.
 type decoder struct {
@@ -123,6 +131,13 @@ func (d *decoder) u8() uint8 {
 		return p[0]
 	}
 	return 0
+}
+
+// flag takes a byte that is 0 or 1.
+func (d *decoder) flag() bool {
+	v := d.u8()
+	d.short = d.short || v > 1
+	return v == 1
 }
 
 func (d *decoder) u16() uint16 {

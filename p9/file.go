@@ -61,6 +61,45 @@ func (f *File) Walk(names ...string) (*File, Attr, error) {
 	return g, a, nil
 }
 
+// WalkDonate is Walk to an entry, and Donate for reading if that is possible; fd is
+// -1 else.
+func (f *File) WalkDonate(name string) (g *File, a Attr, fd int, err error) {
+	if !f.c.extended {
+		g, a, err = f.Walk(name)
+		return g, a, -1, err
+	}
+	if !checkName(name) {
+		return nil, Attr{}, -1, linux.EINVAL
+	}
+	g = f.c.newFile()
+	k := f.c.begin(twalkopenfd)
+	f.walkFields(k, g, []string{name})
+	err = f.c.do(k)
+	if err == linux.ENFILE {
+		// Perhaps only the descriptor was too much, and the walk went well.
+		g.Close()
+		return nil, Attr{}, -1, err
+	}
+	if err != nil {
+		f.c.freeFid(g.fid)
+		return nil, Attr{}, -1, err
+	}
+	a = k.reply.devAttr()
+	k.reply.flag()
+	fd = k.fd
+	k.fd = -1
+	if err = f.c.end(k); err == nil {
+		err = checkAttr(&a)
+	}
+	if err != nil {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+		return nil, Attr{}, -1, err
+	}
+	return g, a, fd, nil
+}
+
 func (f *File) walkFields(k *call, g *File, names []string) {
 	k.u32(f.fid)
 	k.u32(g.fid)

@@ -15,6 +15,23 @@ type OpenFile struct {
 
 // Open opens the file; flags are open(2)'s access mode and O_TRUNC.
 func (f *File) Open(flags uint32) (*OpenFile, error) {
+	if f.c.extended {
+		g := f.c.newFile()
+		k := f.c.begin(tcloneopen)
+		k.u32(f.fid)
+		k.u32(g.fid)
+		k.u32(flags)
+		if err := f.c.do(k); err != nil {
+			f.c.freeFid(g.fid)
+			return nil, err
+		}
+		k.reply.qid()
+		k.reply.u32()
+		if err := f.c.end(k); err != nil {
+			return nil, err
+		}
+		return f.opened(g), nil
+	}
 	g, err := f.clone()
 	if err != nil {
 		return nil, err
@@ -26,8 +43,10 @@ func (f *File) Open(flags uint32) (*OpenFile, error) {
 		g.Close()
 		return nil, err
 	}
-	return &OpenFile{g, int(f.c.msize) - ioHeader}, nil
+	return f.opened(g), nil
 }
+
+func (f *File) opened(g *File) *OpenFile { return &OpenFile{g, int(f.c.msize) - ioHeader} }
 
 // ioReply waits for an Rlopen or Rlcreate. Its iounit says no more than msize.
 func (c *Client) ioReply(k *call) error {
@@ -80,15 +99,19 @@ func (o *OpenFile) WriteAt(p []byte, off int64) (int, error) {
 }
 
 // ReadDir calls add with some of the entries behind off; none are left if it
-// was not called.
-func (o *OpenFile) ReadDir(off uint64, add func(Dirent)) error {
+// was not called, or end is true.
+func (o *OpenFile) ReadDir(off uint64, add func(Dirent)) (end bool, err error) {
 	c := o.f.c
-	k := c.begin(treaddir)
+	typ := uint8(treaddir)
+	if c.extended {
+		typ = treaddirend
+	}
+	k := c.begin(typ)
 	k.u32(o.f.fid)
 	k.u64(off)
 	k.u32(uint32(o.unit))
 	if err := c.do(k); err != nil {
-		return err
+		return false, err
 	}
 	d := decoder{b: k.reply.data()}
 	for len(d.b) > 0 {
@@ -99,7 +122,10 @@ func (o *OpenFile) ReadDir(off uint64, add func(Dirent)) error {
 		}
 		add(e)
 	}
-	return c.end(k)
+	if c.extended {
+		end = k.reply.flag()
+	}
+	return end, c.end(k)
 }
 
 // Fsync is fsync(2), or fdatasync(2).

@@ -151,6 +151,16 @@ func use(t *testing.T, c *Client) {
 	}
 	defer f.Close()
 	attr(a)
+	if g, a, fd, err := f.WalkDonate("c"); check("walk and donate", err) {
+		attr(a)
+		g.Close()
+		if fd >= 0 {
+			if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil {
+				t.Errorf("descriptor %d: %v", fd, err)
+			}
+			unix.Close(fd)
+		}
+	}
 	if a, err := f.GetAttr(); check("getattr", err) {
 		attr(a)
 	}
@@ -171,11 +181,12 @@ func use(t *testing.T, c *Client) {
 		if n, err := o.WriteAt(p, 5); check("write", err) && (n < 0 || n > len(p)) {
 			t.Errorf("wrote %d", n)
 		}
-		check("readdir", o.ReadDir(0, func(d Dirent) {
+		_, err := o.ReadDir(0, func(d Dirent) {
 			if d.Name == "" || len(d.Name) > maxName || strings.ContainsAny(d.Name, "/\x00") {
 				t.Errorf("entry %q", d.Name)
 			}
-		}))
+		})
+		check("readdir", err)
 		check("fsync", o.Fsync(true))
 		check("lock", o.TryLock(Lock{Type: LockRead}))
 		if _, err := o.GetLock(Lock{Type: LockRead}); err != nil {

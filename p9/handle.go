@@ -43,6 +43,9 @@ var handlers = [256]func(*server, *request) error{
 	tsetxattr:    (*server).setxattr,
 	tremovexattr: (*server).removexattr,
 	trename2:     (*server).renameat,
+	twalkopenfd:  (*server).walkgetattr,
+	tcloneopen:   (*server).cloneopen,
+	treaddirend:  (*server).readdir,
 }
 
 // malformed is the answer to a request that has too few or too many fields.

@@ -33,6 +33,37 @@ func (s *server) lopen(r *request) error {
 	return nil
 }
 
+// cloneopen is Tcloneopen.
+func (s *server) cloneopen(r *request) error {
+	n, to, flags := r.in.u32(), r.in.u32(), r.in.u32()
+	if !r.in.ok() || flags&openAccess == openAccess || to == n {
+		return malformed
+	}
+	if err := s.fids.check(to); err != nil {
+		return err
+	}
+	f, err := s.fids.get(n)
+	if err != nil {
+		return err
+	}
+	defer f.put()
+	g, err := f.fork()
+	if err != nil {
+		return err
+	}
+	a, err := g.node.GetAttr()
+	if err == nil {
+		g.open, err = g.node.Open(flags & (openAccess | openTrunc))
+	}
+	if err != nil {
+		g.put()
+		return err
+	}
+	r.out.qid(a.QID)
+	r.out.u32(0)
+	return s.fids.add(to, g)
+}
+
 // openfd is Topenfd.
 func (s *server) openfd(r *request) error {
 	n, flags := r.in.u32(), r.in.u32()
@@ -154,14 +185,18 @@ func (s *server) readdir(r *request) error {
 	r.out.u32(0)
 	at := len(r.out.b)
 	end := at + int(min(count, s.msize-ioHeader))
+	full := false
 	err = h.ReadDir(off, func(d Dirent) bool {
-		if len(r.out.b)+direntSize+len(d.Name) > end {
+		if full = len(r.out.b)+direntSize+len(d.Name) > end; full {
 			return false
 		}
 		r.out.dirent(&d)
 		return true
 	})
 	le.PutUint32(r.out.b[at-4:], uint32(len(r.out.b)-at))
+	if r.typ == treaddirend {
+		r.out.flag(!full)
+	}
 	return err
 }
 

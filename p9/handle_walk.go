@@ -76,7 +76,7 @@ func (s *server) walk(r *request) error {
 	return s.arrive(w, to)
 }
 
-// walkgetattr is Twalkgetattr.
+// walkgetattr is Twalkgetattr, and Twalkopenfd.
 func (s *server) walkgetattr(r *request) error {
 	w, err := s.walkFields(r)
 	if err != nil {
@@ -106,7 +106,21 @@ func (s *server) walkgetattr(r *request) error {
 		}
 	}
 	r.out.devAttr(&a)
+	if r.typ == twalkopenfd {
+		r.offer(node)
+	}
 	return s.arrive(w, &fid{node: node})
+}
+
+// offer sends a descriptor of node's file along, if it is one to donate.
+func (r *request) offer(node Node) {
+	fd, done, err := node.Donate(linux.O_RDONLY)
+	if err != nil {
+		r.out.flag(false)
+		return
+	}
+	r.fd, r.done = fd, done
+	r.out.flag(true)
 }
 
 // fork returns a fid of its own for f's file, as a walk of no steps.

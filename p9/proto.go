@@ -61,6 +61,13 @@ const (
 	tremovexattr = 210
 	// olddirfid[4] oldname[s] newdirfid[4] newname[s] flags[4]; nothing.
 	trename2 = 212
+	// As Twalkgetattr; attr donated[1]. If that is 1, a descriptor to read the
+	// file by comes along, as of Topenfd.
+	twalkopenfd = 214
+	// fid[4] newfid[4] flags[4]; as Rlopen. newfid is fid's file, opened.
+	tcloneopen = 216
+	// As Treaddir; data[n] end[1]. end is 1 if nothing is behind the data.
+	treaddirend = 218
 )
 
 // Sizes in bytes.

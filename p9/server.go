@@ -122,7 +122,7 @@ func (s *server) read(in *stream) error {
 // the host kernel's caches.
 func quick(typ uint8) bool {
 	switch typ {
-	case twalk, twalkgetattr, tgetattr, topenfd, tattach, treadlink, tlopen, treaddir, tclunk:
+	case twalk, twalkgetattr, tgetattr, topenfd, tattach, treadlink, tlopen, treaddir, tclunk, twalkopenfd, tcloneopen, treaddirend:
 		return true
 	}
 	return false

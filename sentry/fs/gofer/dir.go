@@ -11,11 +11,26 @@ import (
 
 // Lookup implements vfs.Dir.
 func (d dir) Lookup(_ *vfs.Ctx, name string) (vfs.Inode, error) {
-	f, a, err := d.fid.Walk(name)
+	if !d.fs.guess.eager() {
+		f, a, err := d.fid.Walk(name)
+		if err != nil {
+			return nil, err
+		}
+		return d.fs.intern(f, &a).as(), nil
+	}
+	f, a, fd, err := d.fid.WalkDonate(name)
+	if err == linux.ENFILE {
+		// Perhaps it was the descriptor that was too much.
+		f, a, err = d.fid.Walk(name)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return d.fs.intern(f, &a).as(), nil
+	n := d.fs.intern(f, &a)
+	if fd >= 0 {
+		n.gift(fd)
+	}
+	return n.as(), nil
 }
 
 // Revalidate implements vfs.Revalidator.
@@ -114,6 +129,7 @@ type openDir struct {
 	mu   sync.Mutex
 	list []p9.Dirent // guarded by mu; what the last message brought
 	from uint64      // guarded by mu; the offset of list[0]
+	end  bool        // guarded by mu; nothing is behind list
 }
 
 // Release implements vfs.FileOps.
@@ -134,17 +150,20 @@ func (o *openDir) ReadDir(_ *vfs.Ctx, off int64, add func(vfs.Dirent) bool) erro
 		rest, known := o.behindLocked(at)
 		if !known {
 			o.list, o.from = o.list[:0], at
-			err := o.file.ReadDir(at, func(e p9.Dirent) { o.list = append(o.list, e) })
+			end, err := o.file.ReadDir(at, func(e p9.Dirent) { o.list = append(o.list, e) })
 			if err != nil || len(o.list) == 0 {
 				return err
 			}
-			rest = o.list
+			rest, o.end = o.list, end
 		}
 		for _, e := range rest {
 			if !add(vfs.Dirent{Ino: e.QID.Path, Next: int64(e.Next), Type: e.Type, Name: e.Name}) {
 				return nil
 			}
 			at = e.Next
+		}
+		if o.end {
+			return nil
 		}
 	}
 }
@@ -159,8 +178,8 @@ func (o *openDir) behindLocked(at uint64) (rest []p9.Dirent, known bool) {
 		// Offset 0 is also how a program asks for a fresh look.
 		return o.list, at != 0
 	}
-	for i, e := range o.list[:len(o.list)-1] {
-		if e.Next == at {
+	for i, e := range o.list {
+		if e.Next == at && (o.end || i < len(o.list)-1) {
 			return o.list[i+1:], true
 		}
 	}

@@ -32,6 +32,7 @@ type FileSystem struct {
 	opts   Options
 	client *p9.Client
 	root   *inode
+	guess  guess
 
 	mu     sync.Mutex
 	inodes map[key]weak.Pointer[inode] // guarded by mu
@@ -93,7 +94,7 @@ func (fs *FileSystem) intern(f *p9.File, a *p9.Attr) *inode {
 	}
 	n := &inode{fs: fs, key: k, fid: f}
 	n.attr, n.fresh = attrOf(a), true
-	n.hostFile = newHostFile(n.fid)
+	n.hostFile = newHostFile(n.fid, &fs.guess)
 	fs.inodes[k] = weak.Make(n)
 	fs.mu.Unlock()
 	runtime.AddCleanup(n, fs.forget, leftover{k, n.hostFile})

@@ -3,6 +3,7 @@ package gofer
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -18,14 +19,76 @@ type hostFile struct {
 	id  uint64
 	fid *p9.File
 
+	guess *guess
+
 	mu     sync.Mutex
+	used   bool          // guarded by mu; somebody has opened it
+	gifted bool          // guarded by mu; ro came before it was
 	ro, rw int           // guarded by mu; -1 for none
 	users  int           // guarded by mu; open files and mappings
 	idle   *list.Element // guarded by descriptors.mu; where nobody uses it
 }
 
-func newHostFile(f *p9.File) *hostFile {
-	return &hostFile{id: memfile.NewID(), fid: f, ro: -1, rw: -1}
+func newHostFile(f *p9.File, g *guess) *hostFile {
+	return &hostFile{id: memfile.NewID(), fid: f, guess: g, ro: -1, rw: -1}
+}
+
+// A guess is whether a file that is looked up will be opened: then its descriptor may
+// come with the answer.
+type guess struct {
+	// wanted counts files that were opened right after they were looked up,
+	// in vain those that came open and were not used yet.
+	wanted, inVain atomic.Int32
+}
+
+const (
+	enoughWanted = 3
+	manyInVain   = 8
+)
+
+func (g *guess) eager() bool { return g.wanted.Load() >= enoughWanted }
+
+// missed says that a file was opened whose descriptor had to be asked for.
+func (g *guess) missed() {
+	if g.wanted.Load() < enoughWanted {
+		g.wanted.Add(1)
+	}
+}
+
+// made says that a descriptor has come without being asked for.
+func (g *guess) made() {
+	if g.inVain.Add(1) > manyInVain {
+		g.wanted.Store(0)
+		g.inVain.Store(0)
+	}
+}
+
+// right says that one such is used.
+func (g *guess) right() { g.inVain.Add(-1) }
+
+// gift is a descriptor to read the file by that the gofer donated.
+func (h *hostFile) gift(fd int) {
+	if checkDonated(fd, linux.O_RDONLY) != nil || !held.reserve() {
+		unix.Close(fd)
+		return
+	}
+	h.mu.Lock()
+	if h.ro >= 0 {
+		h.mu.Unlock()
+		unix.Close(fd)
+		held.closed()
+		return
+	}
+	h.ro = fd
+	if !h.used {
+		h.gifted = true
+		h.guess.made()
+	}
+	if h.users == 0 {
+		held.unused(h)
+	}
+	h.mu.Unlock()
+	held.closeIdle(maxIdle)
 }
 
 // ID implements platform.HostFile.
@@ -82,6 +145,14 @@ func (h *hostFile) acquire(write bool) error {
 	if h.users++; h.users == 1 {
 		held.busy(h)
 	}
+	switch {
+	case h.used:
+	case h.gifted:
+		h.guess.right()
+	case !write:
+		h.guess.missed()
+	}
+	h.used = true
 	err := h.openLocked(write)
 	if err != nil {
 		if h.users--; h.users == 0 && (h.ro >= 0 || h.rw >= 0) {

@@ -25,6 +25,7 @@ type liar struct {
 	later    *p9.Attr // what GetAttr says; nil for attr
 	children map[string]*liar
 	donate   func(flags uint32) (int, error)
+	endless  bool // the entries come again and again
 	entries  []p9.Dirent
 	target   string
 	content  func(p []byte, off int64) (int, error)
@@ -78,9 +79,11 @@ func (h lie) WriteAt(p []byte, off int64) (int, error) { return 0, nil }
 func (h lie) Close()                                   {}
 
 func (h lie) ReadDir(off uint64, add func(p9.Dirent) bool) error {
-	for _, e := range h.l.entries {
-		if !add(e) {
-			break
+	for first := true; first || h.l.endless; first = false {
+		for _, e := range h.l.entries {
+			if !add(e) {
+				return nil
+			}
 		}
 	}
 	return nil
@@ -258,11 +261,11 @@ func TestNameLies(t *testing.T) {
 // what its reader takes, and one whose offsets are none is refused.
 func TestEndlessDirectory(t *testing.T) {
 	again := []p9.Dirent{{Next: 7, Type: linux.DT_REG, Name: "again"}}
-	w := lies(t, &liar{attr: attr(linux.S_IFDIR|0o755, 2), entries: again})
+	w := lies(t, &liar{attr: attr(linux.S_IFDIR|0o755, 2), entries: again, endless: true})
 	f := w.Open(w.Root, "/x", linux.O_RDONLY, 0)
 	n := 0
-	w.Must("readdir", f.ReadDir(w.Root, func(vfs.Dirent) bool { n++; return n < 1000 }))
-	if n != 1000 {
+	w.Must("readdir", f.ReadDir(w.Root, func(vfs.Dirent) bool { n++; return n < 10000 }))
+	if n != 10000 {
 		t.Errorf("%d entries taken", n)
 	}
 	w = lies(t, &liar{attr: attr(linux.S_IFDIR|0o755, 2), entries: []p9.Dirent{{Next: 1 << 63, Type: linux.DT_REG, Name: "behind"}}})
