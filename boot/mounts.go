@@ -75,9 +75,14 @@ func (s *sandbox) rootFS() (vfs.FileSystem, vfs.MountFlags, error) {
 	if err != nil || !s.cfg.Root.Overlay {
 		return fs, flags, err
 	}
-	upper := tmpfs.New(tmpfs.Options{Dev: s.nextDev(), Mode: 0o755, Size: s.k.TotalMemory.Load(), Reopen: host.ReopenMemory})
-	both, err := overlay.New(fs, upper, s.nextDev())
+	both, err := s.inMemory(fs)
 	return both, flags, err
+}
+
+// inMemory keeps the changes of fs in memory.
+func (s *sandbox) inMemory(fs vfs.FileSystem) (vfs.FileSystem, error) {
+	upper := tmpfs.New(tmpfs.Options{Dev: s.nextDev(), Mode: 0o755, Size: s.k.TotalMemory.Load(), Reopen: host.ReopenMemory})
+	return overlay.New(fs, upper, s.nextDev())
 }
 
 // mount makes one mount. A mount point that is missing is made.
@@ -105,7 +110,11 @@ func (s *sandbox) mount(m *Mount) error {
 
 func (s *sandbox) fileSystem(m *Mount) (vfs.FileSystem, error) {
 	if m.Attach > 0 {
-		return gofer.New(s.gofer, gofer.Options{Attach: strconv.Itoa(m.Attach)})
+		fs, err := gofer.New(s.gofer, gofer.Options{Attach: strconv.Itoa(m.Attach)})
+		if err != nil || !m.Overlay {
+			return fs, err
+		}
+		return s.inMemory(fs)
 	}
 	make := filesystems[m.Type]
 	if make == nil {

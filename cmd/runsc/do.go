@@ -5,7 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -21,29 +24,118 @@ var doCommand = command{
 		"runsc do echo hello",
 		"runsc do -- sh -c 'rm -rf /usr; ls /'       # writes stay in memory",
 		"runsc --strace --debug-log=/tmp/calls do ls",
+		"runsc do --volume ~/data:/data:ro --env N=3 -- python3 /data/job.py",
+		"runsc do --rootfs ./debian --volume ./out:/out:rw -- make -C /src O=/out",
 	},
 	run: func(g *globals, fs *flag.FlagSet) func([]string) (int, error) {
 		d := &do{globals: g}
-		fs.StringVar(&d.root, "root", "/", "`directory` that the program sees as /")
-		fs.StringVar(&d.cwd, "cwd", "", "working `directory` inside (default: the current one)")
+		fs.StringVar(&d.root, "rootfs", "/", "`directory` that the program sees as /")
+		fs.StringVar(&d.root, "root", "/", "")
+		fs.StringVar(&d.cwd, "workdir", "", "working `directory` inside (default: the current one, or / with --rootfs)")
+		fs.StringVar(&d.cwd, "cwd", "", "")
+		fs.BoolVar(&d.writeThrough, "write-through", false, "let the program change the files of --rootfs, not copies in memory")
+		for _, name := range []string{"volume", "v"} {
+			usage := "" // of the short name
+			if name == "volume" {
+				usage = "show `SOURCE:DESTINATION` inside; changes stay in memory, `:ro` refuses and `:rw` makes them"
+			}
+			fs.Func(name, usage, d.addVolume)
+		}
+		for _, name := range []string{"env", "e"} {
+			usage := ""
+			if name == "env" {
+				usage = "set a variable, `NAME=VALUE`, or take NAME from here"
+			}
+			fs.Func(name, usage, d.addEnv)
+		}
 		return d.run
 	},
 }
 
 type do struct {
 	*globals
-	root, cwd string
+	root, cwd    string
+	writeThrough bool
+	volumes      []volume
+	env          []string
+}
+
+// A volume is files of the host at another place.
+type volume struct {
+	sandbox.AttachPoint
+	boot.Mount
+}
+
+// addVolume takes SOURCE:DESTINATION[:ro|:rw].
+func (d *do) addVolume(s string) error {
+	parts := strings.Split(s, ":")
+	if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || !path.IsAbs(parts[1]) || path.Clean(parts[1]) == "/" {
+		return errors.New("want SOURCE:DESTINATION[:ro|:rw], the destination being an absolute path below /")
+	}
+	source, err := filepath.Abs(parts[0])
+	if err != nil {
+		return err
+	}
+	st, err := os.Stat(source)
+	if err != nil {
+		return err
+	}
+	if !st.IsDir() && !st.Mode().IsRegular() {
+		return fmt.Errorf("%s is neither a directory nor a file", source)
+	}
+	v := volume{
+		sandbox.AttachPoint{Source: source, Shared: true},
+		boot.Mount{Destination: path.Clean(parts[1]), Type: "bind", Source: source, File: !st.IsDir()},
+	}
+	switch mode := strings.Join(parts[2:], ""); mode {
+	case "rw":
+	case "ro":
+		v.ReadOnly, v.Options = true, []string{"ro"}
+	case "":
+		if v.File {
+			return errors.New("of a file, want :ro or :rw: changes of one cannot be kept in memory")
+		}
+		v.ReadOnly, v.Overlay = true, true
+	default:
+		return fmt.Errorf("%q is neither ro nor rw", mode)
+	}
+	d.volumes = append(d.volumes, v)
+	return nil
+}
+
+func (d *do) addEnv(s string) error {
+	name, _, given := strings.Cut(s, "=")
+	if name == "" {
+		return errors.New("want NAME=VALUE or NAME")
+	}
+	if !given {
+		v, ok := os.LookupEnv(name)
+		if !ok {
+			return nil
+		}
+		s += "=" + v
+	}
+	d.env = append(d.env, s)
+	return nil
 }
 
 func (d *do) run(args []string) (int, error) {
 	if len(args) == 0 {
 		return 0, errors.New("do: which program?")
 	}
-	p, err := d.process(args)
+	root, err := filepath.Abs(d.root)
 	if err != nil {
 		return 0, err
 	}
-	root, err := filepath.Abs(d.root)
+	if st, err := os.Stat(root); err != nil {
+		return 0, fmt.Errorf("do: --rootfs: %w", err)
+	} else if !st.IsDir() {
+		return 0, fmt.Errorf("do: --rootfs: %s is not a directory", root)
+	}
+	if d.cwd == "" && root != "/" {
+		d.cwd = "/"
+	}
+	p, err := d.process(args)
 	if err != nil {
 		return 0, err
 	}
@@ -55,17 +147,32 @@ func (d *do) run(args []string) (int, error) {
 		Boot: boot.Config{
 			ID:       fmt.Sprintf("do-%d", os.Getpid()),
 			Process:  *p,
-			Root:     boot.Root{Overlay: true},
+			Root:     boot.Root{Overlay: !d.writeThrough, Shared: d.writeThrough},
 			Mounts:   doMounts(),
 			Hostname: hostname,
 			StdioFDs: stdio(),
 			Console:  isTerminal(0),
 		},
 		// The Sentry has these of its own.
-		Attach:   []sandbox.AttachPoint{{Source: root, ReadOnly: true, Shared: true, Hide: []string{"/proc", "/sys", "/dev"}}},
+		Attach:   []sandbox.AttachPoint{{Source: root, ReadOnly: !d.writeThrough, Shared: true, Hide: []string{"/proc", "/sys", "/dev"}}},
 		GuestUID: os.Geteuid(), GuestGID: os.Getegid(),
 	}
+	for _, v := range d.volumes {
+		v.Attach = len(o.Attach)
+		o.Attach = append(o.Attach, v.AttachPoint)
+		o.Boot.Mounts = append(o.Boot.Mounts, v.Mount)
+	}
 	return d.foreground(o)
+}
+
+// withEnv returns env with the variables of set, each of which is there once.
+func withEnv(env, set []string) []string {
+	for _, s := range set {
+		name, _, _ := strings.Cut(s, "=")
+		env = slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
+		env = append(env, s)
+	}
+	return env
 }
 
 // process is a process with everything that this one has.
@@ -86,7 +193,7 @@ func (d *do) process(args []string) (*boot.Process, error) {
 		return nil, err
 	}
 	p := &boot.Process{
-		Args: args, Env: os.Environ(), Cwd: cwd,
+		Args: args, Env: withEnv(os.Environ(), d.env), Cwd: cwd,
 		UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
 		Caps: boot.Caps(caps),
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -16,7 +17,12 @@ var featuresCommand = command{
 	summary:  "say what the runtime supports, as OCI's JSON",
 	examples: []string{"runsc features"},
 	run: func(_ *globals, _ *flag.FlagSet) func([]string) (int, error) {
-		return func([]string) (int, error) { return 0, printJSON(supported()) }
+		return func(args []string) (int, error) {
+			if len(args) != 0 {
+				return 0, fmt.Errorf("features: takes no arguments, and was given %q", args[0])
+			}
+			return 0, printJSON(supported())
+		}
 	},
 }
 

@@ -106,7 +106,7 @@ func lastWords(c *container.Container) string {
 		return ""
 	}
 	if e, err := ended(c); err == nil && e.LastWords() != "" {
-		return ": the sandbox died: " + e.LastWords()
+		return ": " + e.LastWords()
 	}
 	return ""
 }

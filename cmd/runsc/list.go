@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"os/user"
 	"strconv"
 	"text/tabwriter"
@@ -48,7 +49,7 @@ type listed struct {
 
 func (l *list) run(args []string) (int, error) {
 	if len(args) != 0 {
-		return 0, fmt.Errorf("list takes no arguments")
+		return 0, fmt.Errorf("list: takes no arguments, and was given %q", args[0])
 	}
 	if l.format != "table" && l.format != "json" {
 		return 0, fmt.Errorf("--format=%s is neither table nor json", l.format)
@@ -59,6 +60,7 @@ func (l *list) run(args []string) (int, error) {
 	}
 	for _, err := range broken {
 		l.log.warnf("%v", err)
+		fmt.Fprintln(os.Stderr, "runsc: warning:", err)
 	}
 	rows := []listed{}
 	for _, c := range all {

@@ -32,7 +32,13 @@ type End struct {
 // LastWords is why a Sentry died, in a line; "" if it did not say.
 func (e End) LastWords() string {
 	first, _, _ := strings.Cut(strings.TrimSpace(e.Log), "\n")
-	return strings.TrimPrefix(first, "runsc: ")
+	if said, ok := strings.CutPrefix(first, "runsc: "); ok {
+		return said
+	}
+	if first == "" {
+		return ""
+	}
+	return "the sandbox died: " + first // what Go's runtime says
 }
 
 // NoteStatus leaves the status with which this process, a Sentry, is about to end.

@@ -288,10 +288,10 @@ type CrashError struct {
 }
 
 func (e *CrashError) Error() string {
-	first := End{Log: e.Log}.LastWords()
+	words := End{Log: e.Log}.LastWords()
 	switch {
-	case first != "":
-		return "the sandbox died: " + first
+	case words != "":
+		return words
 	case e.Status.Signaled():
 		return fmt.Sprintf("the sandbox was killed by signal %d (%s)", e.Status.Signal(), e.Status.Signal())
 	}

@@ -3,10 +3,12 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -127,5 +129,64 @@ func TestNotStarted(t *testing.T) {
 		if status != c.status || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, c.says) {
 			t.Errorf("%s: status %d, errors %q; want %d and one line with %q", c.program, status, errs, c.status, c.says)
 		}
+	}
+}
+
+// TestDoFiles: another root, volumes and variables, for root and for an ordinary user.
+func TestDoFiles(t *testing.T) {
+	for _, uid := range []uint32{0, 1234} {
+		t.Run(fmt.Sprint(uid), func(t *testing.T) {
+			if uid != 0 && os.Geteuid() != 0 {
+				t.Skip("host feature missing: root, to be another user")
+			}
+			if err := os.Chmod(filepath.Dir(runsc), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			for _, d := range []string{dir, filepath.Dir(dir)} {
+				if err := os.Chmod(d, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			root := filepath.Join(dir, "root")
+			busybox(t, root)
+			for _, name := range []string{"kept", "seen", "changed"} {
+				d := filepath.Join(dir, name)
+				if err := errors.Join(os.Mkdir(d, 0o777), os.WriteFile(filepath.Join(d, "f"), []byte(name+"\n"), 0o666),
+					os.Chmod(d, 0o777), os.Chmod(filepath.Join(d, "f"), 0o666)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			const script = `pwd; echo $A $B; cat /kept/f /seen/f /mnt/changed/f /one
+echo new > /kept/f; cat /kept/f
+echo new > /seen/f
+echo new > /mnt/changed/f; echo new > /mnt/changed/g; echo new > /x; ls /`
+			cmd := exec.Command(runsc, "do", "--rootfs", root, "-v", dir+"/kept:/kept", "--volume", dir+"/seen:/seen:ro", "-v", dir+"/changed:/mnt/changed:rw",
+				"-v", dir+"/seen/f:/one:ro", "--env", "A=1", "-e", "B", "--", "sh", "-c", script)
+			cmd.Env = append(os.Environ(), "A=0", "B=2", "PATH=/bin")
+			cmd.Dir = "/"
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+			out, err := cmd.CombinedOutput()
+			if strings.Contains(string(out), "the host forbids new namespaces") {
+				t.Skip("host feature missing: user namespaces")
+			}
+			want := "/\n1 2\nkept\nseen\nchanged\nseen\nnew\nsh: can't create /seen/f: Read-only file system\nbin\ndev\netc\nkept\nmnt\none\nproc\nseen\nsys\ntmp\nx\n"
+			if uid != 0 {
+				// The root is not that user's to write to.
+				want = strings.Replace(want, "bin\n", "sh: can't create /x: Permission denied\nbin\n", 1)
+				want = strings.TrimSuffix(want, "x\n")
+			}
+			if err != nil || string(out) != want {
+				t.Errorf("%v: %s, want %s", err, out, want)
+			}
+			for name, want := range map[string]string{"kept/f": "kept\n", "seen/f": "seen\n", "changed/f": "new\n", "changed/g": "new\n"} {
+				if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(b) != want {
+					t.Errorf("%s is %q, %v; want %q", name, b, err, want)
+				}
+			}
+			if names, err := os.ReadDir(root); err != nil || len(names) != 3 {
+				t.Errorf("the root has %v, %v", names, err)
+			}
+		})
 	}
 }
