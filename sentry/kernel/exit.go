@@ -87,16 +87,6 @@ func (t *Task) endVfork() {
 
 // leaveGroup takes t out of its thread group and reports whether it was the last.
 func (t *Task) leaveGroup() (last bool) {
-	last, stopped := t.leaveGroupTree()
-	if stopped != 0 {
-		t.tg.tellParentOfStop(linux.CLD_STOPPED, int32(stopped))
-	}
-	return last
-}
-
-// leaveGroupTree is leaveGroup under the tree's lock; stopped is the signal of
-// a stop that t's exit completes.
-func (t *Task) leaveGroupTree() (last bool, stopped int) {
 	k, tg := t.k, t.tg
 	k.tree.Lock()
 	defer k.tree.Unlock()
@@ -104,6 +94,7 @@ func (t *Task) leaveGroupTree() (last bool, stopped int) {
 	tg.deadUsage.add(t.usage())
 	tg.removeTaskLocked(t)
 	last = len(tg.tasks) == 0
+	stopped := 0
 	if !last {
 		stopped = tg.stopCompleteLocked()
 	}
@@ -111,6 +102,9 @@ func (t *Task) leaveGroupTree() (last bool, stopped int) {
 		tg.execing.Wake()
 	}
 	tg.mu.Unlock()
+	if stopped != 0 {
+		tg.tellParentOfStopLocked(linux.CLD_STOPPED, int32(stopped))
+	}
 	if t != tg.leader {
 		delete(tg.ns.tasks, t.TID())
 	}
@@ -123,7 +117,7 @@ func (t *Task) leaveGroupTree() (last bool, stopped int) {
 			c.parentTask = tg.tasks[0]
 		}
 	}
-	return last, stopped
+	return last
 }
 
 // tellParentDeathLocked sends PR_SET_PDEATHSIG's signal to the tasks of tg.

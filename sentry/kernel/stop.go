@@ -52,22 +52,33 @@ func (tg *ThreadGroup) resumeLocked() {
 
 // stopHere stops t until the group goes on or dies.
 func (t *Task) stopHere() {
+	if !t.enterStop() {
+		return
+	}
+	for t.work.Load()&workStop != 0 && t.work.Load()&workKill == 0 {
+		t.sleep(Forever)
+	}
+}
+
+// enterStop counts t as stopped, unless there is no stop any more. Whoever waits for
+// the group sees the stop when its parent has the signal, not before.
+func (t *Task) enterStop() bool {
 	tg := t.tg
+	tg.k.tree.RLock()
+	defer tg.k.tree.RUnlock()
 	tg.mu.Lock()
 	if tg.stop.signo == 0 {
 		t.work.And(^uint32(workStop))
 		tg.mu.Unlock()
-		return
+		return false
 	}
 	tg.stop.stopped++
 	signo := tg.stopCompleteLocked()
 	tg.mu.Unlock()
 	if signo != 0 {
-		tg.tellParentOfStop(linux.CLD_STOPPED, int32(signo))
+		tg.tellParentOfStopLocked(linux.CLD_STOPPED, int32(signo))
 	}
-	for t.work.Load()&workStop != 0 && t.work.Load()&workKill == 0 {
-		t.sleep(Forever)
-	}
+	return true
 }
 
 // stopCompleteLocked returns the signal if the last task has just stopped.
@@ -86,15 +97,15 @@ func (tg *ThreadGroup) tellContinued() {
 	tg.stop.tellCont = false
 	tg.mu.Unlock()
 	if tell {
-		tg.tellParentOfStop(linux.CLD_CONTINUED, linux.SIGCONT)
+		tg.k.tree.RLock()
+		defer tg.k.tree.RUnlock()
+		tg.tellParentOfStopLocked(linux.CLD_CONTINUED, linux.SIGCONT)
 	}
 }
 
-// tellParentOfStop sends SIGCHLD for a stop or its end, unless the parent set
-// SA_NOCLDSTOP, and wakes its waiters.
-func (tg *ThreadGroup) tellParentOfStop(code, status int32) {
-	tg.k.tree.RLock()
-	defer tg.k.tree.RUnlock()
+// tellParentOfStopLocked sends SIGCHLD for a stop or its end, unless the parent set
+// SA_NOCLDSTOP, and wakes its waiters. Kernel.tree is held.
+func (tg *ThreadGroup) tellParentOfStopLocked(code, status int32) {
 	p := tg.parent
 	if p == nil {
 		return
