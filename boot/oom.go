@@ -1,12 +1,27 @@
 package boot
 
 import (
+	"runtime/debug"
+	"runtime/metrics"
 	"time"
 
 	"glovebox/sentry/fs/tmpfs"
 	"glovebox/sentry/memfile"
 	"glovebox/sentry/mm"
 )
+
+// heapBase is what a Sentry's heap has without guests, in bytes.
+const heapBase = 16 << 20
+
+// chargedMemory is usedMemory, and what guests made the Sentry keep for them beside
+// files: what is in pipes and sockets, and all it knows of them. Some of that may be
+// garbage.
+func chargedMemory() uint64 {
+	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(heap)
+	files := memfile.Total()
+	return max(files+tmpfs.HeapBytes(), files+max(heap[0].Value.Uint64(), heapBase)-heapBase)
+}
 
 // usedMemory is what the container has in memory, in bytes: that of its processes,
 // each page once, and of its tmpfs files. What the host caches of files does not
@@ -45,8 +60,10 @@ func (s *sandbox) watchMemory() {
 		}
 		idle, stirred := s.pid.Idle()
 		start := time.Now()
-		used := usedMemory()
+		used := chargedMemory()
 		switch {
+		case used > limit && collected(limit):
+			// It was garbage.
 		case used > limit:
 			s.outOfMemory(limit)
 		case idle:
@@ -58,6 +75,16 @@ func (s *sandbox) watchMemory() {
 	}
 }
 
+// collected frees what of the Sentry's heap is garbage, and reports whether that was
+// enough.
+func collected(limit uint64) bool {
+	if memfile.Total() > limit {
+		return false
+	}
+	debug.FreeOSMemory()
+	return chargedMemory() <= limit
+}
+
 // outOfMemory has processes killed until that has helped. The others stand still
 // meanwhile, as those that want memory do on Linux.
 func (s *sandbox) outOfMemory(limit uint64) {
@@ -67,12 +94,12 @@ func (s *sandbox) outOfMemory(limit uint64) {
 		_ = s.pid.Freeze(0) // nobody is waited for
 		defer s.pid.Thaw()
 	}
-	for before := usedMemory(); before > limit; before = usedMemory() {
+	for before := chargedMemory(); before > limit; before = chargedMemory() {
 		// Not one more than it takes: somebody may be dying already.
 		for end := time.Now().Add(dyingTime); mm.Releasing() > 0 && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
-		if usedMemory() <= limit {
+		if chargedMemory() <= limit || collected(limit) {
 			return
 		}
 		killed, ok := s.pid.OOMKill(limit)
@@ -84,7 +111,11 @@ func (s *sandbox) outOfMemory(limit uint64) {
 		s.k.Printk(3, killed.Log)
 		s.k.Warnf("%s", killed.Log)
 		enough := max(limit, before-min(before, killed.Resident/2))
-		for end := time.Now().Add(dyingTime); usedMemory() > enough && time.Now().Before(end); {
+		select {
+		case <-killed.Done:
+		case <-time.After(dyingTime):
+		}
+		for end := time.Now().Add(dyingTime); chargedMemory() > enough && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
 	}

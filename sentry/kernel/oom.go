@@ -88,8 +88,9 @@ func (tg *ThreadGroup) OOMScore() int64 {
 
 // An OOMVictim is a process that was killed.
 type OOMVictim struct {
-	Resident uint64 // bytes that it had in memory
-	Log      string // what Linux would say
+	Resident uint64          // bytes that it had in memory
+	Log      string          // what Linux would say
+	Done     <-chan struct{} // closed when it has ended
 }
 
 // OOMKill kills the process of ns whose memory is worth most, and those that share
@@ -113,7 +114,7 @@ func (ns *PIDNamespace) OOMKill(limit uint64) (v OOMVictim, ok bool) {
 	defer m.DecUsers()
 	u := m.Usage()
 	leader := victim.Leader()
-	v.Resident = u.Resident
+	v.Resident, v.Done = u.Resident, victim.done
 	v.Log = fmt.Sprintf("Memory cgroup out of memory: Killed process %d (%s) total-vm:%dkB, anon-rss:%dkB, file-rss:0kB, shmem-rss:0kB, UID:%d pgtables:0kB oom_score_adj:%d",
 		victim.ID(), leader.Comm(), u.Virtual>>10, u.Resident>>10, leader.Creds().UID, victim.oomScore.Load())
 	// Its host process may be in a long call for the Sentry.

@@ -9,7 +9,14 @@ import (
 type User struct {
 	tasks   atomic.Int64 // against RLIMIT_NPROC
 	signals atomic.Int64 // against RLIMIT_SIGPENDING
+	pipes   atomic.Int64 // pages of pipes
 }
+
+// PipePages counts the pages that the user's pipes may fill.
+func (u *User) PipePages() *atomic.Int64 { return &u.pipes }
+
+// User returns the real user of t.
+func (t *Task) User() *User { return t.k.users.get(t.Creds().UID) }
 
 // users is every User by uid. They are few and never freed.
 type users struct {

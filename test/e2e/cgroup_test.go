@@ -160,7 +160,7 @@ func TestOutOfMemory(t *testing.T) {
 		out, _, _ := h.finish(h.command("events", "--interval", "50ms", id))
 		events <- out
 	}()
-	for _, how := range []string{"private", "populate", "shared", "children", "tmpfs"} {
+	for _, how := range []string{"private", "populate", "shared", "children", "tmpfs", "sockets"} {
 		if out := h.must("exec", id, "/hog", how); out != how+": killed\n" {
 			t.Errorf("%s: %q", how, out)
 		}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,17 @@ static void file(void) {
 	pause();
 }
 
+// What is on the way between sockets is the kernel's.
+static void sockets(void) {
+	static char buf[1 << 16];
+	int adj = open("/proc/self/oom_score_adj", O_WRONLY), s[2];
+	write(adj, "1000", 4);
+	while (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s) == 0)
+		for (int i = 0; i < 2; i++)
+			while (write(s[i], buf, sizeof buf) > 0);
+	pause();
+}
+
 int main(int argc, char **argv) {
 	int status;
 	pid_t p = fork();
@@ -50,6 +62,7 @@ int main(int argc, char **argv) {
 		if (!strcmp(argv[1], "shared")) touch(MAP_SHARED);
 		if (!strcmp(argv[1], "children")) children();
 		if (!strcmp(argv[1], "tmpfs")) file();
+		if (!strcmp(argv[1], "sockets")) sockets();
 		_exit(0);
 	}
 	if (waitpid(p, &status, 0) != p || !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {

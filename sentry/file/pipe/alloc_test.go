@@ -9,7 +9,7 @@ import (
 )
 
 func TestNoAllocation(t *testing.T) {
-	r, w := New()
+	r, w := New(Account{})
 	p := make([]byte, 100)
 	b := new(guest.Buf)
 	n := testing.AllocsPerRun(100, func() {

@@ -49,8 +49,14 @@ var (
 )
 
 // New returns the ends of a new pipe (pipe(2)).
-func New() (r, w *End) {
+func New(a Account) (r, w *End) {
 	p := newPipe()
+	p.account = a
+	if !a.take(DefaultSize / guest.PageSize) {
+		// Two pages always are there (PIPE_MIN_DEF_BUFFERS).
+		p.size = 2 * guest.PageSize
+		a.Pages.Add(2)
+	}
 	p.readers, p.writers, p.opensR, p.opensW = 1, 1, 1, 1
 	return &End{p: p, mode: Read}, &End{p: p, mode: Write}
 }
@@ -189,6 +195,8 @@ func (e *End) Release() {
 	}
 	if p.readers == 0 && p.writers == 0 {
 		p.ring, p.recs, p.head, p.tail = nil, nil, 0, 0
+		p.account.take(-int64(p.size) / guest.PageSize)
+		p.account.Pages = nil // should it be opened again, it is not counted
 	}
 	p.mu.Unlock()
 	p.queue.Notify(wait.All)
@@ -254,7 +262,7 @@ func (e *End) SetSize(c *auth.Creds, size uint64) (int, error) {
 	if size > hardMax {
 		return 0, linux.ENOMEM
 	}
-	return e.p.setSize(int(size))
+	return e.p.setSize(int(size), AccountOf(nil, c).Privileged)
 }
 
 // hardMax bounds what even the privileged may take of the Sentry's own memory.

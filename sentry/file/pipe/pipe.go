@@ -9,8 +9,11 @@
 package pipe
 
 import (
+	"sync/atomic"
+
 	"glovebox/abi/linux"
 	"glovebox/lib/wait"
+	"glovebox/sentry/auth"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/lock"
 	"glovebox/sentry/vfs"
@@ -22,6 +25,32 @@ const (
 	MaxSize     = 1 << 20
 	minSize     = guest.PageSize
 )
+
+// UserPages is how many pages the pipes of a user without privileges may have before
+// new ones are small and none can be made larger (/proc/sys/fs/pipe-user-pages-soft).
+const UserPages = 16384
+
+// An Account is what a user's pipes may take of the Sentry's memory.
+type Account struct {
+	// Pages counts those of all the user's pipes.
+	Pages *atomic.Int64
+	// Privileged users have no limit (CAP_SYS_RESOURCE, CAP_SYS_ADMIN).
+	Privileged bool
+}
+
+// AccountOf is the account of a process with the credentials c.
+func AccountOf(pages *atomic.Int64, c *auth.Creds) Account {
+	return Account{pages, c.Has(auth.CapSysResource) || c.Has(auth.CapSysAdmin)}
+}
+
+// take counts n pages more: false, and none, if that is too much.
+func (a Account) take(n int64) bool {
+	if a.Pages == nil || a.Pages.Add(n) <= UserPages || n <= 0 || a.Privileged {
+		return true
+	}
+	a.Pages.Add(-n)
+	return false
+}
 
 const (
 	readable = wait.In | wait.RdNorm
@@ -40,6 +69,7 @@ type Pipe struct {
 	// head and tail count bytes ever read and written. Guarded by mu.
 	head, tail uint64
 	size       int      // the capacity; guarded by mu
+	account    Account  // of who made it; without Pages for a FIFO
 	recs       []record // guarded by mu; packet mode: what the ring holds
 	// readers and writers are open ends, opensR and opensW how many there ever
 	// were. Guarded by mu.
@@ -256,7 +286,7 @@ func (p *Pipe) write(b *guest.Buf, packet bool) (int64, error) {
 }
 
 // setSize is F_SETPIPE_SZ, which rounds up to a power of two pages.
-func (p *Pipe) setSize(size int) (int, error) {
+func (p *Pipe) setSize(size int, privileged bool) (int, error) {
 	n := minSize
 	for n < size {
 		n *= 2
@@ -265,6 +295,11 @@ func (p *Pipe) setSize(size int) (int, error) {
 	defer p.mu.Unlock()
 	if p.usedLocked() > n || len(p.recs) > n/guest.PageSize {
 		return 0, linux.EBUSY
+	}
+	a := p.account
+	a.Privileged = privileged
+	if !a.take(int64(n-p.size) / guest.PageSize) {
+		return 0, linux.EPERM
 	}
 	if len(p.ring) > n {
 		p.resizeLocked(n)

@@ -26,7 +26,7 @@ func get(t *testing.T, r *End, n int) ([]byte, error) {
 }
 
 func TestReadWrite(t *testing.T) {
-	r, w := New()
+	r, w := New(Account{})
 	if _, err := get(t, r, 10); err != linux.EAGAIN {
 		t.Errorf("read of an empty pipe: %v", err)
 	}
@@ -53,7 +53,7 @@ func TestReadWrite(t *testing.T) {
 }
 
 func TestFullAndAtomic(t *testing.T) {
-	r, w := New()
+	r, w := New(Account{})
 	if n, err := put(t, w, make([]byte, DefaultSize+1)); n != DefaultSize || err != linux.EAGAIN {
 		t.Errorf("write: %d, %v", n, err)
 	}
@@ -82,7 +82,7 @@ func TestFullAndAtomic(t *testing.T) {
 }
 
 func TestWrapAndResize(t *testing.T) {
-	r, w := New()
+	r, w := New(Account{})
 	var next, seen byte
 	for i := range 400 {
 		p := make([]byte, 1+i*37%5000)
@@ -115,7 +115,7 @@ func TestWrapAndResize(t *testing.T) {
 }
 
 func TestPackets(t *testing.T) {
-	r, w := New()
+	r, w := New(Account{})
 	put(t, w, []byte("plain"))
 	w.SetFlags(linux.O_DIRECT)
 	put(t, w, []byte("first"))
@@ -175,8 +175,8 @@ func TestFIFO(t *testing.T) {
 }
 
 func TestSplice(t *testing.T) {
-	r1, w1 := New()
-	r2, w2 := New()
+	r1, w1 := New(Account{})
+	r2, w2 := New(Account{})
 	put(t, w1, []byte("abcdef"))
 	if n, err := Tee(w2, r1, 4); n != 4 || err != nil {
 		t.Fatal(n, err)
@@ -210,7 +210,7 @@ func TestSplice(t *testing.T) {
 }
 
 func TestConcurrent(t *testing.T) {
-	r, w := New()
+	r, w := New(Account{})
 	e, ch := wait.NewChan(wait.In | wait.Out)
 	r.Queue().Register(e)
 	const total = 1 << 20
@@ -241,7 +241,7 @@ func TestConcurrent(t *testing.T) {
 }
 
 func BenchmarkPingPong(b *testing.B) {
-	r, w := New()
+	r, w := New(Account{})
 	p := make([]byte, 1)
 	buf := new(guest.Buf)
 	for b.Loop() {

@@ -128,7 +128,7 @@ func (fs *tree) fsSysctls() *synth.Dir {
 		"file-max":             1<<63 - 1,
 		"nr_open":              1 << 20,
 		"pipe-max-size":        pipe.MaxSize,
-		"pipe-user-pages-soft": 16384,
+		"pipe-user-pages-soft": pipe.UserPages,
 		"pipe-user-pages-hard": 0,
 		"aio-max-nr":           65536,
 		"aio-nr":               0,
