@@ -62,8 +62,8 @@ type do struct {
 
 // A volume is files of the host at another place.
 type volume struct {
-	sandbox.AttachPoint
-	boot.Mount
+	from sandbox.AttachPoint
+	to   boot.Mount
 }
 
 // addVolume takes SOURCE:DESTINATION[:ro|:rw].
@@ -90,12 +90,12 @@ func (d *do) addVolume(s string) error {
 	switch mode := strings.Join(parts[2:], ""); mode {
 	case "rw":
 	case "ro":
-		v.ReadOnly, v.Options = true, []string{"ro"}
+		v.from.ReadOnly, v.to.Options = true, []string{"ro"}
 	case "":
-		if v.File {
+		if v.to.File {
 			return errors.New("of a file, want :ro or :rw: changes of one cannot be kept in memory")
 		}
-		v.ReadOnly, v.Overlay = true, true
+		v.from.ReadOnly, v.to.Overlay = true, true
 	default:
 		return fmt.Errorf("%q is neither ro nor rw", mode)
 	}
@@ -158,9 +158,9 @@ func (d *do) run(args []string) (int, error) {
 		GuestUID: os.Geteuid(), GuestGID: os.Getegid(),
 	}
 	for _, v := range d.volumes {
-		v.Attach = len(o.Attach)
-		o.Attach = append(o.Attach, v.AttachPoint)
-		o.Boot.Mounts = append(o.Boot.Mounts, v.Mount)
+		v.to.Attach = len(o.Attach)
+		o.Attach = append(o.Attach, v.from)
+		o.Boot.Mounts = append(o.Boot.Mounts, v.to)
 	}
 	return d.foreground(o)
 }

@@ -126,7 +126,7 @@ func (f *File) Freeze() error {
 	if f.ro < 0 {
 		ro, err := f.reopen(f.fd)
 		if err != nil {
-			return fmt.Errorf("reopening a memory file: %w", err)
+			return hostError(err)
 		}
 		f.ro = ro
 	}
