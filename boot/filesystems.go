@@ -9,6 +9,7 @@ import (
 	"glovebox/sentry/fs/cgroup"
 	"glovebox/sentry/fs/dev"
 	"glovebox/sentry/fs/devpts"
+	"glovebox/sentry/fs/mqueue"
 	"glovebox/sentry/fs/proc"
 	"glovebox/sentry/fs/sys"
 	"glovebox/sentry/fs/tmpfs"
@@ -23,6 +24,7 @@ var filesystems = map[string]func(s *sandbox, m *Mount) (vfs.FileSystem, error){
 	"proc": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
 		return proc.New(proc.Options{Dev: s.nextDev(), Kernel: s.k, PIDs: s.pid}), nil
 	},
+	"mqueue": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) { return mqueue.New(s.ipc, s.nextDev()), nil },
 	"cgroup": newCgroup, "cgroup2": newCgroup,
 	"sysfs": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
 		return sys.New(sys.Options{Dev: s.nextDev(), CPUs: s.k.CPUs}), nil

@@ -40,7 +40,7 @@ func (s *sandbox) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable, t
 	}
 	in := &kernel.Init{
 		Namespace: ns, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
-		UTS: s.uts, Limits: lim,
+		UTS: s.uts, IPC: s.ipc, Limits: lim,
 		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(c.Root, c.Cwd, p.Umask), VFS: s.vfs, Sockets: s.sockets},
 	}
 	if tty != nil {

@@ -14,6 +14,7 @@ import (
 	"glovebox/p9"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/fs/devpts"
+	"glovebox/sentry/ipc"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/net/socket"
 	"glovebox/sentry/net/unix"
@@ -26,6 +27,7 @@ type sandbox struct {
 	k   *kernel.Kernel
 	pid *kernel.PIDNamespace
 	uts *kernel.UTS
+	ipc *ipc.Namespace
 	vfs *vfs.VFS
 	// gofer serves the host's files. Without it there is no sandbox.
 	gofer *p9.Client
@@ -54,7 +56,8 @@ type sandbox struct {
 var _ control.Sandbox = (*sandbox)(nil)
 
 func newSandbox(cfg *Config, k *kernel.Kernel) (*sandbox, error) {
-	s := &sandbox{cfg: cfg, k: k, pid: k.NewPIDNamespace(), uts: kernel.NewUTS(cfg.Hostname, cfg.Domainname), started: make(chan struct{}), limited: make(chan struct{}, 1)}
+	s := &sandbox{cfg: cfg, k: k, pid: k.NewPIDNamespace(), uts: kernel.NewUTS(cfg.Hostname, cfg.Domainname), ipc: ipc.NewNamespace(k.Host.ReadOnly),
+		started: make(chan struct{}), limited: make(chan struct{}, 1)}
 	s.limitMemory(cfg.Memory)
 	s.cpuTime.Store(&cfg.CPUTime)
 	k.FreeMemory = s.freeMemory

@@ -133,6 +133,19 @@ type MsqidDS struct {
 	_                    [2]uint64
 }
 
+// MqAttr is struct mq_attr (mq_getattr(3)).
+type MqAttr struct {
+	_       structs.HostLayout
+	Flags   int64
+	Maxmsg  int64
+	Msgsize int64 // bytes
+	Curmsgs int64
+	_       [4]int64
+}
+
+// MQ_PRIO_MAX is more than any message's priority.
+const MQ_PRIO_MAX = 32768
+
 // Msginfo is struct msginfo.
 type Msginfo struct {
 	_                                  structs.HostLayout

@@ -15,6 +15,7 @@ var abiStructs = []struct {
 	{Siginfo{}, 128},
 	{Stack{}, 24},
 	{Sigevent{}, 64},
+	{MqAttr{}, 64},
 	{CloneArgs{}, 88},
 	{SchedAttr{}, 48},
 	{Rlimit{}, 16},

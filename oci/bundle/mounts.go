@@ -61,11 +61,12 @@ var typeOptions = map[string][]string{
 	"devpts": {"mode", "ptmxmode", "gid", "newinstance"},
 	"proc":   {},
 	"sysfs":  {},
+	"mqueue": {},
 	"cgroup": {}, "cgroup2": {"nsdelegate", "memory_recursiveprot"},
 }
 
 // leftOut are types of file systems that are not there inside.
-var leftOut = []string{"mqueue", "debugfs", "tracefs", "securityfs", "configfs", "pstore", "bpf", "efivarfs", "hugetlbfs"}
+var leftOut = []string{"debugfs", "tracefs", "securityfs", "configfs", "pstore", "bpf", "efivarfs", "hugetlbfs"}
 
 // mounts fills in Boot.Mounts and Trees.
 func (b *Bundle) mounts() error {
@@ -123,7 +124,7 @@ func (b *Bundle) mount(field string, m *specs.Mount) error {
 	case slices.Contains(leftOut, m.Type):
 		b.warnf(field, "left out: there is no file system %q inside", m.Type)
 	default:
-		return fieldErrorf(field+".type", "%q is not supported; bind, proc, sysfs, tmpfs, devpts and cgroup are", m.Type)
+		return fieldErrorf(field+".type", "%q is not supported; bind, proc, sysfs, tmpfs, devpts, mqueue and cgroup are", m.Type)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
 // Package ipc is System V shared memory, semaphores and message queues
-// (sysvipc(7)). What blocks returns EAGAIN, and the caller waits on a queue.
+// (sysvipc(7)), and POSIX message queues (mq_overview(7)). What blocks returns EAGAIN, and the caller waits on a queue.
 //
 // Lock order: Namespace.mu alone guards everything; it is a leaf but for the
 // wait queues.
@@ -23,6 +23,8 @@ type Namespace struct {
 	shms table[*Segment] // guarded by mu
 	sems table[*Set]     // guarded by mu
 	msgs table[*Queue]   // guarded by mu
+	mqs  map[string]*MQ  // guarded by mu
+	mqID uint64          // guarded by mu; of the last queue that was made
 }
 
 // NewNamespace returns an empty namespace, whose segments are memory files that

@@ -43,6 +43,14 @@ func FaultInfo(signo int, code int32, addr uint64) *Info {
 	return i
 }
 
+// MessageInfo is the information of mq_notify(3)'s signal about a message that the
+// process pid sent.
+func MessageInfo(signo int, pid int32, uid uint32, value uint64) *Info {
+	i := KillInfo(signo, linux.SI_MESGQ, pid, uid)
+	le.PutUint64(i.Fields[infoValue:], value)
+	return i
+}
+
 func childInfo(code, pid int32, uid uint32, status int32, utime, stime int64) *Info {
 	i := KillInfo(linux.SIGCHLD, code, pid, uid)
 	le.PutUint32(i.Fields[infoStatus:], uint32(status))

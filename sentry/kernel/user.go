@@ -10,7 +10,11 @@ type User struct {
 	tasks   atomic.Int64 // against RLIMIT_NPROC
 	signals atomic.Int64 // against RLIMIT_SIGPENDING
 	pipes   atomic.Int64 // pages of pipes
+	queues  atomic.Int64 // against RLIMIT_MSGQUEUE
 }
+
+// MQBytes counts what the user's POSIX message queues may hold.
+func (u *User) MQBytes() *atomic.Int64 { return &u.queues }
 
 // PipePages counts the pages that the user's pipes may fill.
 func (u *User) PipePages() *atomic.Int64 { return &u.pipes }

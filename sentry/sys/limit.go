@@ -16,7 +16,7 @@ var limits = family{
 	sysno.Getrusage: call2(getrusage),
 }
 
-const unenforced = "RLIMIT_RSS, LOCKS, MSGQUEUE and RTTIME are not enforced"
+const unenforced = "RLIMIT_RSS, LOCKS and RTTIME are not enforced"
 
 // getrlimit is getrlimit(2).
 func getrlimit(t *kernel.Task, resource Uint, to Addr) (uintptr, error) {

@@ -29,6 +29,7 @@ var families = [...]family{
 	epolling,
 	anonymous,
 	memories,
+	posixQueues,
 	sockets,
 	messages,
 	executions,

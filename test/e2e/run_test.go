@@ -221,7 +221,7 @@ func TestWarnings(t *testing.T) {
 		s.Linux.Sysctl = map[string]string{"net.core.somaxconn": "1"}
 		s.Process.ApparmorProfile = "strict"
 		s.Process.Capabilities.Bounding = append(s.Process.Capabilities.Bounding, "CAP_FLY")
-		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue"})
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys/kernel/debug", Type: "debugfs", Source: "debugfs"})
 	}, "true")
 	h.must("run", "--bundle", dir, h.id())
 	log, err := os.ReadFile(filepath.Join(h.tmp, "log"))
@@ -233,7 +233,7 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("a line of the log is not JSON: %q", line)
 		}
 	}
-	for _, field := range []string{"linux.sysctl", "process.apparmorProfile", "process.capabilities.bounding", "mounts[6]"} {
+	for _, field := range []string{"linux.sysctl", "process.apparmorProfile", "process.capabilities.bounding", "mounts[7]"} {
 		if !strings.Contains(string(log), "config.json: "+field) {
 			t.Errorf("no warning about %s: %s", field, log)
 		}

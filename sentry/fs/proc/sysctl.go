@@ -12,6 +12,7 @@ import (
 	"glovebox/sentry/auth"
 	"glovebox/sentry/file/pipe"
 	"glovebox/sentry/fs/synth"
+	"glovebox/sentry/ipc"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/vfs"
 )
@@ -118,7 +119,8 @@ func (fs *tree) fsSysctls() *synth.Dir {
 		Add("file-nr", fs.file(fs.fileNr)).
 		Add("binfmt_misc", fs.dir()).
 		Add("mqueue", fs.numbers(fs.dir(), map[string]uint64{
-			"msg_default": 10, "msg_max": 10, "msgsize_default": 8192, "msgsize_max": 8192, "queues_max": 256,
+			"msg_default": ipc.MQDefaultMessages, "msg_max": ipc.MQMessages, "msgsize_default": ipc.MQDefaultSize,
+			"msgsize_max": ipc.MQSize, "queues_max": ipc.MQQueues,
 		})).
 		Add("epoll", fs.dir().Add("max_user_watches", fs.number(1<<20))).
 		Add("inotify", fs.numbers(fs.dir(), map[string]uint64{
