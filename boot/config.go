@@ -21,6 +21,7 @@ type Config struct {
 	Hostname      string            `json:"hostname"`
 	Domainname    string            `json:"domainname"`
 	Sysctl        map[string]string `json:"sysctl,omitempty"`
+	Devices       []Device          `json:"devices,omitempty"`
 	MaskedPaths   []string          `json:"maskedPaths,omitempty"`
 	ReadonlyPaths []string          `json:"readonlyPaths,omitempty"`
 
@@ -128,6 +129,16 @@ type Root struct {
 	Shared bool `json:"shared,omitempty"`
 	// Overlay keeps every write in memory.
 	Overlay bool `json:"overlay,omitempty"`
+}
+
+// A Device is a node to be made in the container. Kind is S_IFCHR, S_IFBLK or S_IFIFO.
+type Device struct {
+	Path         string `json:"path"`
+	Kind         uint32 `json:"kind"`
+	Major, Minor uint32
+	Mode         uint32 `json:"mode"` // permissions
+	UID          uint32 `json:"uid"`
+	GID          uint32 `json:"gid"`
 }
 
 // CPUTime is what a container gets of the processors, 0 for any: Quota microseconds

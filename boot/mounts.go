@@ -55,6 +55,12 @@ func (s *sandbox) mountAll() error {
 			return fmt.Errorf("mount %s on %s: %w", m.Type, m.Destination, err)
 		}
 	}
+	for i := range s.cfg.Devices {
+		d := &s.cfg.Devices[i]
+		if err := s.device(d); err != nil {
+			return fmt.Errorf("device %s: %w", d.Path, err)
+		}
+	}
 	if p := &s.cfg.Process; p.MakeCwd {
 		// Where that fails, the start says so.
 		_, _ = s.directory(p.Cwd)

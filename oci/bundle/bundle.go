@@ -110,6 +110,7 @@ func (b *Bundle) convert() error {
 	if err := b.limits(&b.Boot); err != nil {
 		return err
 	}
+	b.devices()
 	if l := b.Spec.Linux; l != nil {
 		b.Boot.MaskedPaths, b.Boot.ReadonlyPaths = l.MaskedPaths, l.ReadonlyPaths
 	}

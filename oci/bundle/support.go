@@ -26,7 +26,6 @@ var refused = []feature{
 // ignored are fields without which a container is only poorer.
 var ignored = []feature{
 	{"linux.sysctl", inLinux(func(l *specs.Linux) bool { return len(l.Sysctl) > 0 }), "not implemented"},
-	{"linux.devices", inLinux(func(l *specs.Linux) bool { return len(l.Devices) > 0 }), "devices of the host are not implemented"},
 	{"linux.netDevices", inLinux(func(l *specs.Linux) bool { return len(l.NetDevices) > 0 }), "not implemented"},
 	{"linux.seccomp", inLinux(func(l *specs.Linux) bool { return l.Seccomp != nil }), "the Sentry's own calls are filtered, not the guest's"},
 	{"linux.rootfsPropagation", inLinux(func(l *specs.Linux) bool { return l.RootfsPropagation != "" }), "mounts do not propagate"},

@@ -1,0 +1,71 @@
+package boot
+
+import (
+	"path"
+
+	"glovebox/abi/linux"
+	"glovebox/sentry/vfs"
+)
+
+// KnownDevice reports whether guests can open a device of the host's numbers: those
+// that the Sentry is.
+func KnownDevice(kind uint32, major, minor int64) bool {
+	if kind == linux.S_IFIFO {
+		return true
+	}
+	const memory, terminals = 1, 5
+	switch {
+	case kind != linux.S_IFCHR:
+		return false
+	case major == memory:
+		return minor == 3 || minor == 5 || minor == 7 || minor == 8 || minor == 9 // null, zero, full, random, urandom
+	case major == terminals:
+		return minor == 0 || minor == 2 // tty, ptmx
+	}
+	return false
+}
+
+// device makes a node. What is there under its name stays if it is the same device,
+// else it is replaced.
+func (s *sandbox) device(d *Device) error {
+	name := path.Clean("/" + d.Path)
+	if _, err := s.directory(path.Dir(name)); err != nil {
+		return err
+	}
+	c := s.self()
+	make := func() error {
+		return s.vfs.Mknod(c, c.Root, name, d.Kind|d.Mode&0o7777, vfs.MakeDev(d.Major, d.Minor))
+	}
+	err := make()
+	if err == linux.EEXIST {
+		var same bool
+		if same, err = s.isDevice(c, name, d); err != nil {
+			return err
+		}
+		if !same {
+			if err = s.vfs.Unlink(c, c.Root, name); err == nil {
+				err = make()
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	p, err := s.vfs.Walk(c, c.Root, name, 0)
+	if err != nil {
+		return err
+	}
+	if err := vfs.Chown(c, p, d.UID, d.GID); err != nil {
+		return err
+	}
+	return vfs.Chmod(c, p, d.Mode&0o7777)
+}
+
+func (s *sandbox) isDevice(c *vfs.Ctx, name string, d *Device) (bool, error) {
+	p, err := s.vfs.Walk(c, c.Root, name, vfs.NoFollow)
+	if err != nil {
+		return false, err
+	}
+	a, err := p.Inode().Attr(c)
+	return err == nil && a.Mode&linux.S_IFMT == d.Kind && (d.Kind == linux.S_IFIFO || a.RDev == vfs.MakeDev(d.Major, d.Minor)), err
+}
