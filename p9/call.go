@@ -29,10 +29,11 @@ type call struct {
 	// wake has something when there is a reason to look: answered, or that
 	// there is no leader.
 	wake chan struct{}
-	// clunk is the fid that is free again when the reply is there; nobody
-	// waits for it. noFid for all other calls.
+	// async: nobody waits for the reply. clunk is the fid that is free again
+	// then, noFid for none.
+	async bool
 	clunk uint32
-	// holders are who still uses a clunk: its sender, and who waits for the
+	// holders are who still uses an async call: its sender, and who reads the
 	// reply. A gofer may answer what was not sent yet.
 	holders atomic.Int32
 }
@@ -47,7 +48,7 @@ const poolLimit = 16 << 10
 func (c *Client) begin(typ uint8) *call {
 	c.slots <- struct{}{}
 	k := calls.Get().(*call)
-	k.typ, k.fd, k.err, k.clunk = typ, -1, nil, noFid
+	k.typ, k.fd, k.err, k.async, k.clunk = typ, -1, nil, false, noFid
 	k.answered.Store(false)
 	k.start(typ, noTag)
 	return k
@@ -166,7 +167,7 @@ func (c *Client) resign() {
 	defer c.mu.Unlock()
 	c.led = false
 	for _, k := range c.calls {
-		if k != nil && k.clunk == noFid {
+		if k != nil && !k.async {
 			k.nudge()
 			return
 		}
@@ -265,18 +266,20 @@ func (c *Client) takeCall(tag uint16) *call {
 
 // finish wakes who waits for k.
 func (c *Client) finish(k *call) {
-	if k.clunk == noFid {
+	if !k.async {
 		k.answered.Store(true)
 		k.nudge()
 		return
 	}
-	// Whatever the answer: a clunked fid is gone.
-	c.freeFid(k.clunk)
-	c.clunks.Add(-1)
+	if k.clunk != noFid {
+		// Whatever the answer: a clunked fid is gone.
+		c.freeFid(k.clunk)
+	}
+	c.unread.Add(-1)
 	c.drop(k)
 }
 
-// drop gives a clunk back when its last holder is done with it.
+// drop gives an async call back when its last holder is done with it.
 func (c *Client) drop(k *call) {
 	if k.holders.Add(-1) == 0 {
 		c.release(k)

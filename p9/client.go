@@ -43,7 +43,7 @@ type Client struct {
 	fids   []uint32      // free ones below nextFid. Guarded by mu.
 	next   uint32        // the first fid that was never used. Guarded by mu.
 	err    error         // why the connection is gone. Guarded by mu.
-	clunks atomic.Int32  // that nobody waits for
+	unread atomic.Int32  // async calls whose replies nobody read
 	slots  chan struct{} // bounds the calls in flight
 
 	done chan struct{} // closed when the connection is gone

@@ -71,6 +71,9 @@ func (f *fid) handle() (Handle, error) {
 	return f.open, nil
 }
 
+// forgotten stands for every fid that a client forgot.
+var forgotten = new(fid)
+
 // A fidTable is a connection's fids.
 type fidTable struct {
 	limit int
@@ -84,8 +87,11 @@ func (t *fidTable) get(n uint32) (*fid, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.fids[n]
-	if f == nil {
+	switch f {
+	case nil:
 		return nil, errBadFid
+	case forgotten:
+		return nil, linux.ESTALE
 	}
 	f.refs.Inc()
 	return f, nil
@@ -132,7 +138,21 @@ func (t *fidTable) remove(n uint32) (*fid, error) {
 		return nil, errBadFid
 	}
 	delete(t.fids, n)
+	if f == forgotten {
+		return nil, linux.ESTALE
+	}
 	return f, nil
+}
+
+// forget is remove, but the number stays in use.
+func (t *fidTable) forget(n uint32) (*fid, error) {
+	f, err := t.remove(n)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != errBadFid {
+		t.fids[n] = forgotten
+	}
+	return f, err
 }
 
 // clear drops all fids.
@@ -142,6 +162,9 @@ func (t *fidTable) clear() {
 	t.fids = map[uint32]*fid{}
 	t.mu.Unlock()
 	for _, f := range all {
+		if f == forgotten {
+			continue
+		}
 		f.put()
 	}
 }

@@ -14,27 +14,45 @@ type File struct {
 	fid uint32
 }
 
-// maxClunks bounds the answers to clunks that nobody reads: they must fit into the
-// socket.
-const maxClunks = 32
+// maxUnread bounds the replies that nobody reads: they must fit into the socket.
+const maxUnread = 32
 
 // Close gives the fid back, as a rule without waiting.
 func (f *File) Close() {
 	k := f.c.begin(tclunk)
 	k.u32(f.fid)
-	if f.c.clunks.Add(1) > maxClunks {
-		_ = f.c.simple(k) // whatever the answer
-		f.c.clunks.Add(-1)
+	if f.c.background(k, f.fid) {
 		f.c.freeFid(f.fid)
+	}
+}
+
+// Forget lets the server let go of the file, which has no name any more: all that is
+// asked of f is ESTALE then. It still has to be closed.
+func (f *File) Forget() {
+	if !f.c.extended {
 		return
 	}
-	k.clunk = f.fid
+	k := f.c.begin(tforget)
+	k.u32(f.fid)
+	f.c.background(k, noFid)
+}
+
+// background sends k without waiting for the reply, which makes the fid clunk free.
+// Where too many are unread it does wait, and returns true.
+func (c *Client) background(k *call, clunk uint32) (waited bool) {
+	if c.unread.Add(1) > maxUnread {
+		_ = c.simple(k) // whatever the answer
+		c.unread.Add(-1)
+		return true
+	}
+	k.async, k.clunk = true, clunk
 	k.holders.Store(2)
-	if f.c.send(k) != nil {
-		f.c.release(k)
-		return
+	if c.send(k) != nil {
+		c.release(k)
+		return false
 	}
-	f.c.drop(k)
+	c.drop(k)
+	return false
 }
 
 // Walk walks names and returns the file they lead to, with its attributes.

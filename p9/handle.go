@@ -46,6 +46,7 @@ var handlers = [256]func(*server, *request) error{
 	twalkopenfd:  (*server).walkgetattr,
 	tcloneopen:   (*server).cloneopen,
 	treaddirend:  (*server).readdir,
+	tforget:      (*server).forget,
 }
 
 // malformed is the answer to a request that has too few or too many fields.
@@ -172,6 +173,19 @@ func (s *server) clunk(r *request) error {
 	}
 	defer f.put()
 	return f.setValue()
+}
+
+// forget is Tforget.
+func (s *server) forget(r *request) error {
+	n := r.in.u32()
+	if !r.in.ok() {
+		return malformed
+	}
+	f, err := s.fids.forget(n)
+	if err == nil {
+		f.put()
+	}
+	return err
 }
 
 // remove is Tremove: the fid is gone even if its file is not.

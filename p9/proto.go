@@ -68,6 +68,9 @@ const (
 	tcloneopen = 216
 	// As Treaddir; data[n] end[1]. end is 1 if nothing is behind the data.
 	treaddirend = 218
+	// fid[4]; nothing. The fid stays in use, but holds its file no more: all that
+	// is asked of it is ESTALE.
+	tforget = 220
 )
 
 // Sizes in bytes.

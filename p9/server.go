@@ -122,7 +122,7 @@ func (s *server) read(in *stream) error {
 // the host kernel's caches.
 func quick(typ uint8) bool {
 	switch typ {
-	case twalk, twalkgetattr, tgetattr, topenfd, tattach, treadlink, tlopen, treaddir, tclunk, twalkopenfd, tcloneopen, treaddirend:
+	case twalk, twalkgetattr, tgetattr, topenfd, tattach, treadlink, tlopen, treaddir, tclunk, twalkopenfd, tcloneopen, treaddirend, tforget:
 		return true
 	}
 	return false

@@ -3,10 +3,12 @@ package e2e
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -306,4 +308,43 @@ func TestBindAlone(t *testing.T) {
 		}
 	}
 	h.nothingLeft()
+}
+
+// TestRemoved: the host has the space of a file back when it is removed, or closed
+// after that.
+func TestRemoved(t *testing.T) {
+	h := newHost(t)
+	id := h.id()
+	dir := h.bundle(writable, "sh", "-c", "echo x > /kept; exec 3</kept; rm /kept; sleep 100000")
+	h.background("run", "--detach", "--bundle", dir, id)
+	eventually(t, "one file is held", func() bool { return heldFiles(dir) == "kept " })
+	script := `for i in 1 2 3 4 5 6 7 8; do echo data > /f$i; cat /f$i > /dev/null; done; rm /f1 /f2; mv /f3 /f4; ln /f5 /g5; rm /f5; cat /g5; rm /g5; rm /f4 /f6 /f7; cat /f8; stat -c %h /f8`
+	if out := h.must("exec", id, "sh", "-c", script); out != "data\ndata\n1\n" {
+		t.Errorf("%q", out)
+	}
+	// Messages may be under way.
+	time.Sleep(50 * time.Millisecond)
+	if held := heldFiles(dir); held != "kept " {
+		t.Errorf("held: %s", held)
+	}
+	h.must("delete", "--force", id)
+	h.nothingLeft()
+}
+
+// heldFiles names the removed files that a process has open below dir.
+func heldFiles(dir string) (names string) {
+	seen := map[string]bool{}
+	for _, p := range running() {
+		fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.pid))
+		for _, fd := range fds {
+			link, _ := os.Readlink(fd)
+			// The gofer's root is another: all there is of the path is its end.
+			name, ok := strings.CutSuffix(filepath.Base(link), " (deleted)")
+			if ok && !seen[name] && !strings.Contains(link, "memfd:") && !strings.HasPrefix(link, "/dev") {
+				seen[name] = true
+				names += name + " "
+			}
+		}
+	}
+	return names
 }

@@ -79,7 +79,13 @@ func (d dir) Link(_ *vfs.Ctx, name string, old vfs.Inode) error {
 	}
 	defer d.stale()
 	defer n.stale()
-	return d.fid.Link(name, n.fid)
+	err := d.fid.Link(name, n.fid)
+	if err == nil {
+		n.mu.Lock()
+		n.attr.Nlink++ // it is not to die with one of its names
+		n.mu.Unlock()
+	}
+	return err
 }
 
 // Remove implements vfs.Dir.
@@ -89,10 +95,15 @@ func (d dir) Remove(_ *vfs.Ctx, name string, child vfs.Inode) error {
 		flags = linux.AT_REMOVEDIR
 	}
 	defer d.stale()
-	if n := inodeOf(child); n != nil {
+	n := inodeOf(child)
+	if n != nil {
 		defer n.stale()
 	}
-	return d.fid.Unlink(name, flags)
+	err := d.fid.Unlink(name, flags)
+	if err == nil && n != nil {
+		d.fs.die(n)
+	}
+	return err
 }
 
 // Rename implements vfs.Dir.
@@ -108,7 +119,11 @@ func (d dir) Rename(_ *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newNam
 			defer n.stale()
 		}
 	}
-	return d.fid.Rename(name, t.fid, newName, flags)
+	err := d.fid.Rename(name, t.fid, newName, flags)
+	if n := inodeOf(target); err == nil && n != nil && flags&linux.RENAME_EXCHANGE == 0 {
+		d.fs.die(n)
+	}
+	return err
 }
 
 // Open implements vfs.Inode.

@@ -101,6 +101,23 @@ func (fs *FileSystem) intern(f *p9.File, a *p9.Attr) *inode {
 	return n
 }
 
+// die is told that n has lost a name: its last, as far as is known.
+func (fs *FileSystem) die(n *inode) {
+	n.mu.RLock()
+	last := n.attr.Nlink <= 1
+	n.mu.RUnlock()
+	if !last || n.key.kind != linux.S_IFREG {
+		return
+	}
+	fs.mu.Lock()
+	// The host may give its number to another file soon.
+	if fs.inodes[n.key].Value() == n {
+		delete(fs.inodes, n.key)
+	}
+	fs.mu.Unlock()
+	n.hostFile.die()
+}
+
 // A leftover is what an inode leaves when nobody refers to it any more.
 type leftover struct {
 	key  key

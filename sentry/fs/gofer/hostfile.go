@@ -24,6 +24,7 @@ type hostFile struct {
 	mu     sync.Mutex
 	used   bool          // guarded by mu; somebody has opened it
 	gifted bool          // guarded by mu; ro came before it was
+	dead   bool          // guarded by mu; it has no name any more
 	ro, rw int           // guarded by mu; -1 for none
 	users  int           // guarded by mu; open files and mappings
 	idle   *list.Element // guarded by descriptors.mu; where nobody uses it
@@ -211,18 +212,49 @@ func (h *hostFile) release() {
 	h.mu.Lock()
 	if h.users--; h.users == 0 {
 		held.unused(h)
+		if h.dead {
+			h.buryLocked()
+		}
 	}
 	h.mu.Unlock()
 	held.closeIdle(maxIdle)
+}
+
+// die says that the file has lost its last name: what it takes of the disk is to be
+// free as soon as nobody uses it.
+func (h *hostFile) die() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.dead = true
+	if h.users == 0 {
+		h.buryLocked()
+	}
+}
+
+// buryLocked lets go of a dead file, and has the gofer do so.
+func (h *hostFile) buryLocked() {
+	held.busy(h)
+	h.closeLocked()
+	h.fid.Forget()
+}
+
+// isDead reports whether the file has lost its last name.
+func (h *hostFile) isDead() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.dead
 }
 
 // close closes the descriptors if nobody uses them.
 func (h *hostFile) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.users > 0 {
-		return
+	if h.users == 0 {
+		h.closeLocked()
 	}
+}
+
+func (h *hostFile) closeLocked() {
 	for _, fd := range []*int{&h.ro, &h.rw} {
 		if *fd >= 0 {
 			unix.Close(*fd)

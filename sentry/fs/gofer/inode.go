@@ -92,6 +92,10 @@ func (n *inode) refreshLocked() error {
 		return nil
 	}
 	a, err := n.fid.GetAttr()
+	if err == linux.ESTALE && n.isDead() {
+		n.attr.Nlink = 0 // the rest is as it was
+		return nil
+	}
 	if err != nil {
 		return err
 	}
