@@ -95,6 +95,9 @@ func (g *globals) check() error {
 	if _, err := g.overlay(); err != nil {
 		return err
 	}
+	if g.root == "" {
+		return errors.New("--root must not be empty")
+	}
 	var err error
 	g.root, err = filepath.Abs(g.root)
 	return err

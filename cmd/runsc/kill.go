@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -28,6 +29,10 @@ var killCommand = command{
 		return k.run
 	},
 }
+
+// killPatience is how long a sandbox may take to answer that it kills its first
+// process. Then it is killed itself.
+const killPatience = 5 * time.Second
 
 type kill struct {
 	*globals
@@ -78,6 +83,11 @@ func (k *kill) send(id string, a control.SignalArgs) error {
 		}
 		return nil
 	}
+	if a.Signal == int(unix.SIGKILL) && (a.PID <= 1 || k.all) {
+		// Whatever the Sentry is busy with, or has run out of.
+		late := time.AfterFunc(killPatience, func() { _ = c.Sandbox.Kill(patience) })
+		defer late.Stop()
+	}
 	client, err := reach(c)
 	if err != nil {
 		// It ended meanwhile.
@@ -88,6 +98,9 @@ func (k *kill) send(id string, a control.SignalArgs) error {
 	}
 	defer client.Close()
 	err = client.Signal(a)
+	if errors.Is(err, control.ErrGone) && a.Signal == int(unix.SIGKILL) && !c.Sandbox.Alive() {
+		return nil
+	}
 	if errors.Is(err, control.ErrGone) {
 		return notRunning(c)
 	}

@@ -236,8 +236,24 @@ func ReplaceFile(name string, data []byte, perm fs.FileMode) error {
 // Dir is the container's directory.
 func (c *Container) Dir() string { return c.dir }
 
-// Remove removes the container's directory. The caller holds the lock.
-func (c *Container) Remove() error { return os.RemoveAll(c.dir) }
+// ours are the names in a container's directory, and what those begin with that
+// ReplaceFile makes.
+var ours = map[string]bool{stateName: true, "control.sock": true, "end": true}
+
+// Remove removes the container's directory. The caller holds the lock. What is not
+// ours is nobody's to remove: --root may be a directory of other things.
+func (c *Container) Remove() error {
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !ours[e.Name()] && !strings.HasPrefix(e.Name(), "."+stateName+"-") {
+			return fmt.Errorf("container %q: %s is not a container's file; nothing was removed", c.ID, filepath.Join(c.dir, e.Name()))
+		}
+	}
+	return os.RemoveAll(c.dir)
+}
 
 // Now is the status of the container at this moment.
 func (c *Container) Now() specs.ContainerState {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"glovebox/abi/linux"
+	"glovebox/host"
 	"glovebox/lib/ref"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/lock"
@@ -66,6 +67,10 @@ func New(name string, reopen Reopener) (*File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, hostError(err)
+	}
+	if host.Scarce(fd) {
+		unix.Close(fd)
+		return nil, linux.ENFILE
 	}
 	if err := unix.Ftruncate(fd, MaxSize); err != nil {
 		unix.Close(fd)
@@ -205,6 +210,26 @@ func (f *File) Copy(off uint64, from *File, fromOff, n uint64) error {
 	})
 }
 
+// CopyData is Copy that leaves holes holes.
+func (f *File) CopyData(off uint64, from *File, fromOff, n uint64) error {
+	for at, end := fromOff, fromOff+n; at < end; {
+		data, err := unix.Seek(from.fd, int64(at), unix.SEEK_DATA)
+		if err != nil || uint64(data) >= end {
+			return nil // ENXIO: there is none
+		}
+		hole, err := unix.Seek(from.fd, data, unix.SEEK_HOLE)
+		if err != nil {
+			return linux.EIO
+		}
+		stop := min(uint64(hole), end)
+		if err := f.Copy(off+uint64(data)-fromOff, from, uint64(data), stop-uint64(data)); err != nil {
+			return err
+		}
+		at = stop
+	}
+	return nil
+}
+
 // Fill writes n bytes at off, which read supplies by position; a short count
 // ends it.
 func (f *File) Fill(off, n uint64, read func(p []byte, at int64) (int, error)) error {
@@ -308,11 +333,15 @@ func (f *File) warm(i uint64, w *window) bool {
 
 func (f *File) mapLocked(i uint64, w *window) error {
 	f.evictLocked()
+	if mapped.Load() >= maxMapped {
+		f.shedLocked()
+	}
 	mem, err := unix.Mmap(f.fd, int64(i<<windowShift), windowSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return linux.ENOMEM
 	}
 	w.mem = mem
+	mapped.Add(1)
 	return nil
 }
 
@@ -329,10 +358,48 @@ func (f *File) evictLocked() {
 	}
 }
 
+// mapped counts the windows of all files: the host allows a process some 65,530
+// mappings, of which Go's heap needs some.
+var mapped atomic.Int64
+
+const (
+	maxMapped = 20000
+	shedding  = 256 // how many windows make room at a time
+)
+
+// shedLocked unmaps windows of whatever files nobody uses at the moment. f.mu is held.
+func (f *File) shedLocked() {
+	live.Lock()
+	defer live.Unlock()
+	left := shedding
+	for g := range live.files {
+		if g != f && !g.mu.TryLock() {
+			continue
+		}
+		for i, w := range g.windows {
+			if left == 0 {
+				break
+			}
+			if w.mem != nil {
+				w.unmap()
+				delete(g.windows, i)
+				left--
+			}
+		}
+		if g != f {
+			g.mu.Unlock()
+		}
+		if left == 0 {
+			return
+		}
+	}
+}
+
 func (w *window) unmap() {
 	if w.mem != nil {
 		unix.Munmap(w.mem)
 		w.mem = nil
+		mapped.Add(-1)
 	}
 }
 

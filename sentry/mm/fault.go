@@ -1,6 +1,9 @@
 package mm
 
 import (
+	"cmp"
+	"slices"
+
 	"glovebox/abi/linux"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/memfile"
@@ -95,13 +98,16 @@ func (mm *MM) grow(a guest.Addr) *vma {
 			low += guardGap
 		}
 	}
+	if low > v.Start {
+		return nil
+	}
 	if over := uint64(v.End - low); v.flags&vmaStack != 0 && over > mm.limits.Stack {
 		low = v.End - guest.Addr(mm.limits.Stack)
 	}
-	if a < low || v.Start < low {
+	start := a.RoundDown()
+	if start < low || v.Start < low {
 		return nil
 	}
-	start := a.RoundDown()
 	if v.Start-low > growBy && start > v.Start-growBy {
 		start = v.Start - growBy
 	}
@@ -170,9 +176,35 @@ func (mm *MM) thaw(f *memfile.File) error {
 			}
 		}
 	}
-	if mm.own == nil || mm.mems[mm.own] == 1 { // nothing lies in it
-		mm.setOwn(f)
+	// It is never where new memory lies: that must be zeros, and the file's offsets
+	// may be in use, or hold what was unmapped while it was shared.
+	if err := mm.punchUnused(f); err != nil {
+		return err
 	}
 	mm.merge(1, len(mm.vmas))
+	return nil
+}
+
+// punchUnused gives back what of f, which nobody shares any more, lies between the
+// mappings: it was unmapped while the file was shared.
+func (mm *MM) punchUnused(f *memfile.File) error {
+	if !mm.unpunched[f] {
+		return nil
+	}
+	delete(mm.unpunched, f)
+	var used []guest.Range // offsets
+	for _, v := range mm.vmas {
+		if v.mem == f {
+			used = append(used, guest.Range{Start: guest.Addr(v.off), End: guest.Addr(v.off + v.Len())})
+		}
+	}
+	slices.SortFunc(used, func(a, b guest.Range) int { return cmp.Compare(a.Start, b.Start) })
+	at := guest.Addr(0)
+	for _, r := range append(used, guest.Range{Start: memfile.MaxSize, End: memfile.MaxSize}) {
+		if r.Start > at {
+			f.Punch(uint64(at), uint64(r.Start-at))
+		}
+		at = max(at, r.End)
+	}
 	return nil
 }

@@ -110,10 +110,12 @@ func (mm *MM) freeze(fresh *memfile.File) error {
 	}
 	flush()
 	// What stays out of the fork must not lie in a frozen file.
+	var apart []*vma
 	for _, v := range mm.vmas {
-		if v.mem != nil && frozen[v.mem] && v.flags&(vmaDontFork|vmaWipeOnFork) != 0 {
+		if v.mem != nil && v.private() && frozen[v.mem] && v.flags&(vmaDontFork|vmaWipeOnFork) != 0 {
 			v.cow = true
 			mm.as.Protect(v.Range, v.hostProt())
+			apart = append(apart, v)
 		}
 	}
 	if frozen[mm.own] {
@@ -121,5 +123,41 @@ func (mm *MM) freeze(fresh *memfile.File) error {
 		mm.next = topOffset
 	}
 	mm.as.Flush()
+	for _, v := range apart {
+		if err := mm.setApart(v, frozen); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// setApart moves what v shows, which nobody writes to now, to a file that no fork
+// shares. Once it is there it stays.
+func (mm *MM) setApart(v *vma, frozen map[*memfile.File]bool) error {
+	if mm.aside == nil || frozen[mm.aside] || mm.asideNext > memfile.MaxSize-2*topOffset {
+		f, err := memfile.New("apart", mm.host.ReadOnly)
+		if err != nil {
+			return err
+		}
+		mm.holdMem(f)
+		mm.dropMem(mm.aside)
+		mm.aside, mm.asideNext = f, topOffset
+		f.Dec() // held by mems now
+	}
+	off := mm.asideNext
+	if err := mm.aside.CopyData(off, v.mem, v.off, v.Len()); err != nil {
+		return err
+	}
+	mm.asideNext += v.Len()
+	if v.mem.Refs.Refs() == 1 { // else others have it already
+		v.mem.Punch(v.off, v.Len())
+	}
+	mm.holdMem(mm.aside)
+	mm.dropMem(v.mem)
+	v.mem, v.off, v.cow = mm.aside, off, false
+	mm.displaced++
+	if v.prot == 0 {
+		return nil
+	}
+	return mm.show(v)
 }

@@ -209,7 +209,7 @@ func (mm *MM) holeBelow(high, low guest.Addr, size uint64) (guest.Range, error) 
 
 // admit checks the limits for size more bytes.
 func (mm *MM) admit(size uint64, prot platform.Prot, flags uint32) error {
-	if len(mm.vmas) >= maxVMAs || mm.size+size > mm.limits.AS {
+	if len(mm.vmas) >= maxVMAs || size > mm.limits.AS || mm.size > mm.limits.AS-size {
 		return linux.ENOMEM
 	}
 	if flags&linux.MAP_SHARED == 0 && prot&platform.Write != 0 && mm.limits.Data != ^uint64(0) {
@@ -372,7 +372,19 @@ func (mm *MM) Munmap(a guest.Addr, n uint64) error {
 	}
 	mm.mu.Lock()
 	defer mm.unlock()
+	if err := mm.maySplit(); err != nil {
+		return err
+	}
 	mm.clear(r)
+	return nil
+}
+
+// maySplit is ENOMEM if a range with two ends would make too many mappings
+// (__split_vma).
+func (mm *MM) maySplit() error {
+	if len(mm.vmas)+2 > maxVMAs {
+		return linux.ENOMEM
+	}
 	return nil
 }
 
@@ -392,6 +404,11 @@ func (mm *MM) clear(r guest.Range) {
 		}
 		if v.mem != nil && v.private() && v.mem.Refs.Refs() == 1 && mm.mems[v.mem] > 1 {
 			v.mem.Punch(v.off, v.Len())
+		} else if v.mem != nil && v.private() && v.mem.Refs.Refs() > 1 {
+			if mm.unpunched == nil {
+				mm.unpunched = map[*memfile.File]bool{}
+			}
+			mm.unpunched[v.mem] = true
 		}
 		mm.drop(v)
 	}

@@ -37,6 +37,11 @@ type MM struct {
 	size      uint64        // guarded by mu; bytes mapped
 	locked    uint64        // guarded by mu; bytes mlocked
 	lockAll   bool          // guarded by mu; mlockall(MCL_FUTURE)
+	// unpunched are files in which something was unmapped while they were shared.
+	unpunched map[*memfile.File]bool // guarded by mu
+	// aside holds what no fork is to share, up to asideNext.
+	aside     *memfile.File // guarded by mu; nil for none
+	asideNext uint64        // guarded by mu
 	closing   []FileRef     // guarded by mu; to be dropped when it is unlocked
 	rooms     []room        // guarded by mu; disjoint from vmas
 
@@ -108,6 +113,7 @@ func (mm *MM) DecUsers() {
 			mm.layout.Exe = nil
 		}
 		mm.setOwn(nil)
+		mm.aside, mm.unpunched = nil, nil
 		for f := range mm.mems {
 			f.Dec()
 		}
@@ -149,7 +155,11 @@ func (mm *MM) Layout() Layout {
 
 // ownFile returns the file for new private memory.
 func (mm *MM) ownFile() (*memfile.File, error) {
+	if mm.own != nil && mm.next > memfile.MaxSize-2*topOffset {
+		mm.setOwn(nil) // its offsets are used up
+	}
 	if mm.own == nil {
+		mm.next = topOffset
 		f, err := memfile.New("guest", mm.host.ReadOnly)
 		if err != nil {
 			return nil, err

@@ -20,6 +20,9 @@ func (mm *MM) Mprotect(a guest.Addr, n uint64, prot platform.Prot) error {
 	}
 	mm.mu.Lock()
 	defer mm.unlock()
+	if err := mm.maySplit(); err != nil {
+		return err
+	}
 	from, to := mm.isolate(r)
 	at := r.Start
 	for _, v := range mm.vmas[from:to] {

@@ -16,6 +16,9 @@ func (mm *MM) Mremap(old guest.Addr, oldLen, newLen uint64, flags uint32, to gue
 	if !ok || !ok2 || newLen == 0 {
 		return 0, linux.EINVAL
 	}
+	if uint64(size) > topOffset {
+		return 0, linux.ENOMEM
+	}
 	mm.mu.Lock()
 	defer mm.unlock()
 	v := mm.at(from.Start)
@@ -34,6 +37,17 @@ func (mm *MM) Mremap(old guest.Addr, oldLen, newLen uint64, flags uint32, to gue
 		dst, ok := mm.pages(to, uint64(size))
 		if !ok || dst.Overlaps(from) {
 			return 0, linux.EINVAL
+		}
+		if from.Len() == 0 && from.Start >= dst.Start && from.Start < dst.End {
+			return 0, linux.EFAULT // it would be unmapped first
+		}
+		if dst.Start < minAddr {
+			return 0, linux.EPERM
+		}
+		if uint64(size) > from.Len() {
+			if err := mm.admit(uint64(size)-from.Len(), v.prot, 0); err != nil {
+				return 0, err
+			}
 		}
 		mm.clear(dst)
 		return dst.Start, mm.move(from, dst)

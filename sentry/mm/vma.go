@@ -142,6 +142,7 @@ func (mm *MM) dropMem(f *memfile.File) {
 		return
 	}
 	delete(mm.mems, f)
+	delete(mm.unpunched, f)
 	f.Dec()
 }
 

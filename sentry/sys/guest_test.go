@@ -38,7 +38,7 @@ func TestGuests(t *testing.T) {
 		t.Skip(err)
 	}
 	host := &mm.Host{Platform: p, ReadOnly: reopen}
-	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges"} {
+	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "corners", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges"} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), name)
 			src := filepath.Join("../../test/guest", name+".c")

@@ -5,6 +5,7 @@ import (
 	"glovebox/abi/sysno"
 	"glovebox/lib/wait"
 	"glovebox/sentry/file/pipe"
+	"glovebox/sentry/fs/synth"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/net/socket"
@@ -62,12 +63,16 @@ func splice(t *kernel.Task, in FD, inOff Addr, out FD, outOff Addr, n Size, flag
 }
 
 // canSplice reports whether bytes of f can go through a pipe: regular files,
-// sockets and devices, whose locks come after a pipe's.
+// sockets and devices, whose locks come after a pipe's. Those of proc and its like,
+// whose content is made under any lock there is, have no splice_read in Linux either.
 func canSplice(f *vfs.File) bool {
 	if _, ok := f.Ops().(socket.Socket); ok {
 		return true
 	}
 	if f.Path().IsZero() {
+		return false
+	}
+	if _, made := f.Path().Inode().(*synth.File); made {
 		return false
 	}
 	k := f.Path().Inode().Kind()

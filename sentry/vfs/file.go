@@ -28,6 +28,8 @@ type File struct {
 	// (FMODE_ATOMIC_POS), but not for files without offsets.
 	pos sync.Mutex
 	off int64 // guarded by pos
+	// shown is off for who may not wait for pos: a file of proc may show its own.
+	shown atomic.Int64
 
 	// locks are those of a file without a path, unless its ops have them.
 	locks atomic.Pointer[Locks]
@@ -182,6 +184,7 @@ func (f *File) Read(c *Ctx, b *guest.Buf) (int64, error) {
 	}
 	n, err := f.ops.Read(c, b, f.off)
 	f.off += n
+	f.shown.Store(f.off)
 	return n, err
 }
 
@@ -198,6 +201,7 @@ func (f *File) Write(c *Ctx, b *guest.Buf) (int64, error) {
 	if f.holdsOffset() {
 		return f.ops.Write(c, b, -1)
 	}
+	defer func() { f.shown.Store(f.off) }()
 	return f.writeAt(c, b, &f.off)
 }
 
@@ -284,6 +288,7 @@ func (f *File) Seek(c *Ctx, off int64, whence int) (int64, error) {
 		return 0, err
 	}
 	f.off = to
+	f.shown.Store(to)
 	return to, nil
 }
 
@@ -347,6 +352,7 @@ func (f *File) ReadDir(c *Ctx, add func(Dirent) bool) error {
 			return false
 		}
 		f.off = e.Next
+		f.shown.Store(e.Next)
 		return true
 	})
 }

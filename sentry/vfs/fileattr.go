@@ -49,9 +49,7 @@ func (f *File) ownAttr(c *Ctx) (Attr, error) {
 
 // Offset returns f's offset (/proc/PID/fdinfo).
 func (f *File) Offset() int64 {
-	f.pos.Lock()
-	defer f.pos.Unlock()
-	return f.off
+	return f.shown.Load()
 }
 
 // Fsync is fsync(2) and fdatasync(2): EINVAL for files that have no such thing.

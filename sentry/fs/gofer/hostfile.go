@@ -179,7 +179,10 @@ func (h *hostFile) openLocked(write bool) error {
 		held.closed()
 		return err
 	}
-	if err := checkDonated(fd, flags); err != nil {
+	if err = checkDonated(fd, flags); err == nil && host.Scarce(fd) {
+		err = linux.ENFILE
+	}
+	if err != nil {
 		unix.Close(fd)
 		held.closed()
 		return err

@@ -15,6 +15,9 @@ type Source func(c *vfs.Ctx, w *bytes.Buffer) error
 // A Sink takes what one write(2) brings, at most MaxWrite bytes of it.
 type Sink func(c *vfs.Ctx, p []byte) error
 
+// maxKept is the longest content that an open file keeps, in bytes.
+const maxKept = 64 << 10
+
 // MaxWrite bounds what a Sink gets: longer writes are cut short.
 const MaxWrite = 64 << 10
 
@@ -103,10 +106,14 @@ func (o *openFile) Read(c *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 		o.made = true
 	}
 	p := o.buf.Bytes()
-	if off >= int64(len(p)) {
-		return 0, nil
+	n, err := 0, error(nil)
+	if off < int64(len(p)) {
+		n, err = b.CopyOut(p[off:])
 	}
-	n, err := b.CopyOut(p[off:])
+	if len(p) > maxKept {
+		// Made again for the next read: it is the Sentry's memory.
+		o.buf, o.made = bytes.Buffer{}, false
+	}
 	return int64(n), err
 }
 

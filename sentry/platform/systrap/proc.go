@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"glovebox/host"
 )
 
 // chunkSlots is how many slots the Sentry maps at a time.
@@ -70,6 +72,9 @@ func (p *Platform) orderLocked() (err error) {
 	}
 	s.sock = pair[0]
 	ring, err := s.bell.open()
+	if err == nil && host.Scarce(ring) {
+		err = unix.EMFILE
+	}
 	if err == nil {
 		err = sendFDs(p.sock, 0, s.ctl, pair[1], ring)
 	}
