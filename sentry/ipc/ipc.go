@@ -24,7 +24,9 @@ type Namespace struct {
 	sems table[*Set]     // guarded by mu
 	msgs table[*Queue]   // guarded by mu
 	mqs  map[string]*MQ  // guarded by mu
-	mqID uint64          // guarded by mu; of the last queue that was made
+	// undos are those that take something back. Guarded by mu.
+	undos map[*Undo]struct{}
+	mqID  uint64 // guarded by mu; of the last queue that was made
 }
 
 // NewNamespace returns an empty namespace, whose segments are memory files that

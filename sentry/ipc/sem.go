@@ -150,6 +150,10 @@ func (x *SemWait) Finish() {
 		}
 		if x.undo.adjust == nil {
 			x.undo.adjust = map[undoKey]int32{}
+			if x.ns.undos == nil {
+				x.ns.undos = map[*Undo]struct{}{}
+			}
+			x.ns.undos[x.undo] = struct{}{}
 		}
 		k := undoKey{x.set, op.Num}
 		if x.undo.adjust[k] -= int32(op.Op); x.undo.adjust[k] == 0 {
@@ -198,6 +202,19 @@ func (ns *Namespace) Exit(w Who, u *Undo) {
 		k.set.changed.Notify(wait.In)
 	}
 	u.adjust = nil
+	delete(ns.undos, u)
+}
+
+// forget has nobody's exit take back anything of the semaphores of s for which is
+// returns true.
+func (ns *Namespace) forget(s *Set, is func(num uint16) bool) {
+	for u := range ns.undos {
+		for k := range u.adjust {
+			if k.set == s && is(k.num) {
+				delete(u.adjust, k)
+			}
+		}
+	}
 }
 
 // SemStat is IPC_STAT, or SEM_STAT and SEM_STAT_ANY, which name an index and
@@ -242,6 +259,7 @@ func (ns *Namespace) SemRemove(w Who, id int32) error {
 		return linux.EPERM
 	}
 	s.removed = true
+	ns.forget(s, func(uint16) bool { return true })
 	ns.sems.remove(s)
 	s.changed.Notify(wait.In)
 	return nil
@@ -323,6 +341,7 @@ func (ns *Namespace) SemSetValues(w Who, id, num int32, vals []uint16) error {
 		}
 		s.sems[int(num)+i].val, s.sems[int(num)+i].pid = int32(v), w.PID
 	}
+	ns.forget(s, func(n uint16) bool { return int(n) >= int(num) && int(n) < int(num)+len(vals) })
 	s.ctime = now()
 	s.changed.Notify(wait.In)
 	return nil

@@ -8,6 +8,7 @@ import (
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/mm"
 	"glovebox/sentry/platform"
+	"glovebox/sentry/vfs"
 )
 
 // mappings is the calls that change an address space.
@@ -81,12 +82,25 @@ func mmap(t *kernel.Task, a Addr, n Size, prot Flags, flags Flags, fd FD, off Si
 		if err := sealAccess(&o, f); err != nil {
 			return 0, err
 		}
-		o.File = f
+		if o.File = f; isZero(ioCtx(t), f) {
+			// Memory without a file (mmap_zero).
+			o.File, o.Offset = nil, 0
+			o.Flags |= linux.MAP_ANONYMOUS
+		}
 	} else {
 		o.Offset = 0
 	}
 	v, err := t.Mem().Mmap(o)
 	return uintptr(v), err
+}
+
+// isZero reports whether f is /dev/zero.
+func isZero(c *vfs.Ctx, f *vfs.File) bool {
+	if f.Path().IsZero() || f.Path().Inode().Kind() != linux.S_IFCHR {
+		return false
+	}
+	a, err := f.Path().Inode().Attr(c)
+	return err == nil && a.RDev == vfs.MakeDev(1, 5)
 }
 
 // mapAccess checks how the file is open, and bounds what mprotect(2) may do.

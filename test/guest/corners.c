@@ -130,13 +130,30 @@ static void apart(void)
 	}
 }
 
+// /dev/zero is memory, shared or not.
+static void zero(void)
+{
+	int f = open("/dev/zero", O_RDWR);
+	if (f < 0)
+		return;
+	char *s = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, f, 4096);
+	char *p = mmap(0, 1UL << 36, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, f, 0);
+	CHECK(s != MAP_FAILED && p != MAP_FAILED && *s == 0 && p[1UL << 35] == 0);
+	if (fork() == 0) {
+		*s = *p = 7;
+		_exit(0);
+	}
+	wait(0);
+	CHECK(*s == 7 && *p == 0);
+}
+
 // Files of proc that show themselves, and that do not go through pipes.
 static void proc(void)
 {
-	int null = open("/dev/null", O_RDONLY), f = open("/proc/self/fdinfo/0", O_RDONLY), fds[2];
+	int f = open("/proc/self/fdinfo/0", O_RDONLY), fds[2];
 	if (f < 0)
 		return;
-	dup2(null, 60);
+	dup2(f, 60);
 	int self = open("/proc/self/fdinfo/60", O_RDONLY);
 	dup2(self, 60);
 	char buf[4096];
@@ -151,6 +168,7 @@ int main(void)
 	CHECK(in_child(stack) == 0);
 	CHECK(in_child(shared) == 0);
 	CHECK(in_child(apart) == 0);
+	CHECK(in_child(zero) == 0);
 	CHECK(in_child(proc) == 0);
 	return failures != 0;
 }

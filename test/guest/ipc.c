@@ -73,6 +73,13 @@ static void semaphores(void)
 	CHECK(waitpid(p, &status, 0) == p && status == 0);
 	CHECK(semctl(id, 0, GETVAL) == 1); // the undo
 	CHECK(semctl(id, 0, GETPID) == p);
+	// A value that is set has nothing left to take back.
+	p = fork();
+	if (p == 0) {
+		CHECK(change(id, 0, 1, SEM_UNDO) == 0 && semctl(id, 0, SETVAL, 5) == 0);
+		_exit(failures != 0);
+	}
+	CHECK(waitpid(p, &status, 0) == p && status == 0 && semctl(id, 0, GETVAL) == 5);
 	p = fork();
 	if (p == 0) {
 		FAILS(change(id, 1, -1, 0), EIDRM);
