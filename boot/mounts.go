@@ -152,7 +152,8 @@ func (s *sandbox) ensure(name string, make func(c *vfs.Ctx, name string) error) 
 	if _, err := s.directory(path.Dir(name)); err != nil {
 		return p, err
 	}
-	if err := make(c, name); err != nil {
+	// Another sandbox may make it just now, if they share their files.
+	if err := make(c, name); err != nil && err != linux.EEXIST {
 		return p, err
 	}
 	return s.vfs.Walk(c, c.Root, name, 0)
