@@ -28,6 +28,9 @@ func (s *sandbox) Processes() ([]control.Process, error) {
 	return list, nil
 }
 
+// maxCommandLine is how much of one ps shows, in bytes.
+const maxCommandLine = 4096
+
 func process(tg *kernel.ThreadGroup, leader *kernel.Task) control.Process {
 	pgid, sid := tg.IDs()
 	user, sys := tg.CPUTime()
@@ -40,6 +43,7 @@ func process(tg *kernel.ThreadGroup, leader *kernel.Task) control.Process {
 	if m := leader.SharedMem(); m != nil {
 		var args bytes.Buffer
 		proc.CommandLine(m, &args)
+		args.Truncate(min(args.Len(), maxCommandLine))
 		if h, ok := m.AddressSpace().(hosted); ok {
 			p.HostPID = h.HostPID()
 		}

@@ -157,8 +157,10 @@ func serveConn(ctx context.Context, u *net.UnixConn, s Sandbox, all *tally) {
 		all.add(1)
 		calls.Go(func() {
 			defer all.add(-1)
-			// A client that hung up does not want the answer.
-			_ = c.send(answer(ctx, s, &r, files))
+			if err := c.send(answer(ctx, s, &r, files)); err != nil {
+				// It was too long, or the client hung up and wants none.
+				_ = c.send(response{ID: r.ID, Error: &Error{Msg: err.Error()}})
+			}
 		})
 	}
 }

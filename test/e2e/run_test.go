@@ -348,3 +348,31 @@ func heldFiles(dir string) (names string) {
 	}
 	return names
 }
+
+// TestOwners: a file keeps its owner when it is opened and written, so that who owns it
+// may open it again.
+func TestOwners(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("host feature missing: root, for files of other users")
+	}
+	h := newHost(t)
+	data := filepath.Join(filepath.Dir(h.root), "data")
+	script := `umask 077; for d in / /data; do cd $d; echo a > own; chown 1000:1000 own; exec 3<>own; stat -c %u:%g own; echo b >&3; stat -c %u:%g own; exec 3>&-
+su -s /bin/sh user -c "cat $d/own; echo c >> $d/own; stat -c %u $d/own; mkdir -p /tmp/g; echo x > /tmp/new; cat /tmp/new"; chown 0 own; stat -c %u own; done`
+	dir := h.bundle(func(s *specs.Spec) {
+		writable(s)
+		s.Process.Capabilities = nil
+		caps := []string{"CAP_CHOWN", "CAP_SETUID", "CAP_SETGID", "CAP_DAC_OVERRIDE", "CAP_FOWNER"}
+		s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/data", Type: "bind", Source: data, Options: []string{"bind"}})
+	}, "sh", "-c", script)
+	err := errors.Join(os.Mkdir(data, 0o755), os.WriteFile(filepath.Join(dir, "rootfs/etc/passwd"), []byte("root:x:0:0:root:/:/bin/sh\nuser:x:1000:1000:user:/:/bin/sh\n"), 0o644))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "1000:1000\n1000:1000\nb\n1000\nx\n0\n"
+	if out, errs, _ := h.runsc("run", "--bundle", dir, h.id()); out != want+want || errs != "" {
+		t.Errorf("%q, %q; want %q twice", out, errs, want)
+	}
+	h.nothingLeft()
+}

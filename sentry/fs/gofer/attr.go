@@ -17,10 +17,11 @@ func attrOf(a *p9.Attr) vfs.Attr {
 	}
 }
 
-// fromStat updates a by what fstat(2) says of the same file.
+// fromStat updates a by what fstat(2) says of the same file, but for its owner: the
+// Sentry's user namespace knows hardly any ids, the gofer's does.
 func fromStat(a *vfs.Attr, st *unix.Stat_t) {
 	host := func(t unix.Timespec) linux.Timespec { return linux.Timespec{Sec: t.Sec, Nsec: t.Nsec} }
-	a.Mode, a.Nlink, a.UID, a.GID = st.Mode, uint32(st.Nlink), st.Uid, st.Gid
+	a.Mode, a.Nlink = st.Mode, uint32(st.Nlink)
 	a.Size, a.Blocks, a.BlkSize = st.Size, uint64(st.Blocks), uint32(st.Blksize)
 	a.Atime, a.Mtime, a.Ctime = host(st.Atim), host(st.Mtim), host(st.Ctim)
 }

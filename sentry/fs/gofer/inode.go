@@ -142,7 +142,17 @@ func (n *inode) SetAttr(_ *vfs.Ctx, s vfs.SetAttr) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.fresh = false
-	return n.fid.SetAttr(p)
+	err := n.fid.SetAttr(p)
+	if err != nil {
+		return err
+	}
+	if s.Mask&vfs.SetUID != 0 {
+		n.attr.UID = s.UID
+	}
+	if s.Mask&vfs.SetGID != 0 {
+		n.attr.GID = s.GID
+	}
+	return nil
 }
 
 // Readlink implements vfs.Symlink.
