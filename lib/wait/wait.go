@@ -32,6 +32,8 @@ type Entry struct {
 	Mask Mask
 	// Notify is called with the events that came; it must not block.
 	Notify func(Mask)
+	// Owner is whose entry this is, for those who look for it by Each.
+	Owner any
 
 	queue      *Queue
 	prev, next *Entry
@@ -91,6 +93,21 @@ func (q *Queue) Notify(m Mask) {
 	for e := q.head.next; e != &q.head; e = e.next {
 		if got := m & (e.Mask | Err | Hup); got != 0 {
 			e.Notify(got)
+		}
+	}
+}
+
+// Each calls f with the owner of every entry, until it returns false. f runs
+// under the queue's lock, as callbacks do.
+func (q *Queue) Each(f func(owner any) bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.head.next == nil {
+		return
+	}
+	for e := q.head.next; e != &q.head; e = e.next {
+		if !f(e.Owner) {
+			return
 		}
 	}
 }

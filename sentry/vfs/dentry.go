@@ -174,6 +174,14 @@ func (d *Dentry) forget(name string) {
 	}
 }
 
+// recant forgets that there is no such name if the file system, asked to make it,
+// says that there is: whoever shares the files made it. d.ops is held.
+func (d *Dentry) recant(name string, err error) {
+	if ch := d.cachedChild(name); err == linux.EEXIST && ch != nil && ch.inode == nil {
+		d.forget(name)
+	}
+}
+
 // isUnder reports whether d is a or lies below it.
 func (d *Dentry) isUnder(a *Dentry) bool {
 	for ; d != nil; d = d.parent() {

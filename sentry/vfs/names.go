@@ -48,6 +48,7 @@ func (v *VFS) make(c *Ctx, dir Path, name string, f func(Dir) (Inode, error)) er
 	}
 	inode, err := f(parent)
 	if err != nil {
+		d.recant(name, err)
 		return err
 	}
 	d.keep(name, inode)

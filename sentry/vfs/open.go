@@ -152,6 +152,12 @@ func (v *VFS) createIn(c *Ctx, dir Path, name string, flags, perm uint32) (*File
 		return nil, err
 	}
 	ch, err = makeLocked(c, dir, name, linux.S_IFREG|perm&0o7777&^c.Umask, 0)
+	if err == linux.EEXIST {
+		if ch, err := d.childLocked(c, name); err == nil {
+			d.ops.Unlock()
+			return v.openChild(c, Path{dir.Mount, ch}, flags)
+		}
+	}
 	d.ops.Unlock()
 	if err != nil {
 		return nil, err
@@ -192,6 +198,7 @@ func makeLocked(c *Ctx, dir Path, name string, mode uint32, rdev uint64) (*Dentr
 	}
 	inode, err := parent.Create(c, name, mode, rdev)
 	if err != nil {
+		dir.Dentry.recant(name, err)
 		return nil, err
 	}
 	return dir.Dentry.keep(name, inode), nil

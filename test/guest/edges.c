@@ -72,6 +72,48 @@ static void epolls(void)
 	close(s[0]), close(ep), close(outer), close(file);
 }
 
+// chains counts the ways from a file to those who wait for it: Linux allows 500 over
+// one instance in between, 100 over two.
+static void chains(void)
+{
+	int low = epoll_create1(0), mid = epoll_create1(0), top = epoll_create1(0), other = epoll_create1(0);
+	int p[2], d[600], n;
+	pipe(p);
+	CHECK(add(low, EPOLL_CTL_ADD, p[0], EPOLLIN) == 0);
+	for (n = 0; n < 600; n++) {
+		d[n] = dup(low);
+		if (add(mid, EPOLL_CTL_ADD, d[n], EPOLLIN) != 0)
+			break;
+	}
+	CHECK(n == 500 && errno == EINVAL);
+	// 500 ways over two are more than 100.
+	FAILS(add(top, EPOLL_CTL_ADD, mid, EPOLLIN), EINVAL);
+	FAILS(add(top, EPOLL_CTL_ADD, low, EPOLLIN), EINVAL);
+	for (int i = 0; i <= n; i++)
+		close(d[i]);
+	close(mid);
+	// A file that comes later counts as well, and one way that goes makes room.
+	mid = epoll_create1(0);
+	CHECK(add(low, EPOLL_CTL_DEL, p[0], 0) == 0);
+	for (n = 0; n < 600; n++)
+		if ((d[n] = dup(low)) < 0 || add(mid, EPOLL_CTL_ADD, d[n], EPOLLIN) != 0)
+			break;
+	CHECK(n == 600);
+	FAILS(add(low, EPOLL_CTL_ADD, p[0], EPOLLIN), EINVAL);
+	for (int i = 0; i < 99; i++)
+		CHECK(add(mid, EPOLL_CTL_DEL, d[i], 0) == 0);
+	FAILS(add(low, EPOLL_CTL_ADD, p[0], EPOLLIN), EINVAL);
+	CHECK(add(mid, EPOLL_CTL_DEL, d[99], 0) == 0 && add(low, EPOLL_CTL_ADD, p[0], EPOLLIN) == 0);
+	struct epoll_event e[8];
+	CHECK(ready(mid, e) == 0 && write(p[1], "x", 1) == 1 && ready(mid, e) == 8);
+	// As many as one likes may wait for the file itself.
+	for (n = 0; n < 300; n++)
+		CHECK(add(other, EPOLL_CTL_ADD, d[n] = dup2(p[0], d[n]), EPOLLIN) == 0);
+	for (n = 0; n < 600; n++)
+		close(d[n]);
+	close(low), close(mid), close(top), close(other), close(p[0]), close(p[1]);
+}
+
 static void timers(void)
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -312,13 +354,15 @@ static void messages(void)
 	for (n = 0; n < 10000 && send(s[0], b, 100, MSG_DONTWAIT) == 100; n++)
 		;
 	CHECK(n > 0 && n < 10000 && errno == EAGAIN);
-	FAILS(send(s[0], b, 100 << 20, MSG_DONTWAIT) == -1 ? -1 : 0, EMSGSIZE);
+	static char big[1 << 20]; // on the stack it might reach beyond user memory: EFAULT
+	FAILS(send(s[0], big, sizeof big, MSG_DONTWAIT) == -1 ? -1 : 0, EMSGSIZE);
 	close(s[0]), close(s[1]);
 }
 
 int main(void)
 {
 	epolls();
+	chains();
 	timers();
 	counters();
 	packets();

@@ -50,6 +50,8 @@ const (
 type Instance struct {
 	vfs.NoFile
 	queue wait.Queue
+	// watchers counts the items of other instances that watch this one.
+	watchers atomic.Int32
 
 	mu    lock.Mutex[lock.Epoll]
 	items map[key]*item // guarded by mu
@@ -97,28 +99,44 @@ func (ep *Instance) Add(fd int32, f File, ops vfs.FileOps, ev *linux.EpollEvent)
 	if ev.Events&linux.EPOLLEXCLUSIVE != 0 && (inner != nil || ev.Events&^exclusiveOK != 0) {
 		return linux.EINVAL
 	}
+	it := &item{key: key{f, fd}, ep: ep, inner: inner, data: ev.Data}
+	it.events.Store(ev.Events | always)
+	it.entry = wait.Entry{Mask: wait.All, Notify: it.notify, Owner: it}
 	if inner != nil {
-		nesting.Lock()
-		defer nesting.Unlock()
-		if err := checkNest(ep, inner); err != nil {
-			return err
-		}
+		return ep.addNested(it, q)
 	}
 	ep.mu.Lock()
 	defer ep.mu.Unlock()
-	k := key{f, fd}
-	if ep.items[k] != nil {
+	if ep.watchers.Load() > 0 {
+		ep.mu.Unlock()
+		nesting.Lock()
+		defer nesting.Unlock()
+		ep.mu.Lock()
+	}
+	if err := ep.addLocked(it, q); err != nil {
+		return err
+	}
+	if ep.watchers.Load() > 0 && !fewPaths(q) {
+		ep.dropLocked(it)
+		return linux.EINVAL
+	}
+	it.kick()
+	return nil
+}
+
+// addLocked makes it one of ep's items, and listen on q, its file's queue.
+func (ep *Instance) addLocked(it *item, q *wait.Queue) error {
+	if ep.items[it.key] != nil {
 		return linux.EEXIST
 	}
 	if len(ep.items) >= ep.sweep {
 		ep.sweepLocked()
 	}
-	it := &item{key: k, ep: ep, inner: inner, data: ev.Data}
-	it.events.Store(ev.Events | always)
-	it.entry = wait.Entry{Mask: wait.All, Notify: it.notify}
-	ep.items[k] = it
+	ep.items[it.key] = it
+	if it.inner != nil {
+		it.inner.watchers.Add(1)
+	}
 	q.Register(&it.entry)
-	it.kick()
 	return nil
 }
 
@@ -269,6 +287,9 @@ func (it *item) kick() {
 // dropLocked forgets it.
 func (ep *Instance) dropLocked(it *item) {
 	it.file.Queue().Unregister(&it.entry)
+	if it.inner != nil {
+		it.inner.watchers.Add(-1)
+	}
 	delete(ep.items, it.key)
 	ep.readyMu.Lock()
 	if it.queued {

@@ -1,14 +1,18 @@
 package gofer_test
 
 import (
+	"math"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"glovebox/abi/linux"
 	server "glovebox/gofer"
 	"glovebox/host"
 	"glovebox/p9"
+	"glovebox/sentry/auth"
 	"glovebox/sentry/fs/gofer"
 	"glovebox/sentry/fs/vfstest"
 	"glovebox/sentry/vfs"
@@ -81,5 +85,29 @@ func TestSuite(t *testing.T) {
 				return mount(t, dir, o, false)
 			})
 		})
+	}
+}
+
+// TestSharedNames is of names that were looked up before somebody else made them.
+func TestSharedNames(t *testing.T) {
+	dir := t.TempDir()
+	v := vfs.NewVFS(mount(t, dir, gofer.Options{Exclusive: true}, false), "none", 0)
+	c := &vfs.Ctx{Creds: &auth.Creds{Effective: auth.AllCaps}, VFS: v, Root: v.Root(), Cwd: v.Root(), FileLimit: math.MaxInt64}
+	for _, name := range []string{"d", "f"} {
+		if _, err := v.Walk(c, c.Cwd, name, 0); err != linux.ENOENT {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.Mkdir(c, c.Cwd, "d", 0o755); err != linux.EEXIST {
+		t.Errorf("mkdir: %v", err)
+	}
+	if _, err := v.Walk(c, c.Cwd, "d", 0); err != nil {
+		t.Errorf("what is there is not found: %v", err)
+	}
+	if _, err := v.Open(c, c.Cwd, "f", linux.O_CREAT|linux.O_WRONLY, 0o644, 0); err != linux.EISDIR {
+		t.Errorf("open: %v", err)
 	}
 }
