@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -33,8 +34,15 @@ const (
 	detached                 // that too, until Detach
 )
 
-// nobody is the host user that a Sentry runs as if root starts it.
-const nobody = 65534
+// Root's Sentries each run as a host user of their own, so that none exhausts for
+// others what the host limits by user: pipes' pages, descriptors on the way, signals.
+// The range is one that systemd's list of user ids leaves unused. Where it is not
+// mapped they all are nobody.
+const (
+	firstUser = 0x7000_0000
+	users     = 0x0800_0000
+	nobody    = 65534
+)
 
 // Options say what to start.
 type Options struct {
@@ -191,11 +199,15 @@ func startSentry(o *Options, root bool, life lifetime, sockets [2]int, listener,
 	if err != nil {
 		return nil, err
 	}
-	if root && all.has(nobody) && all.setgroups {
+	user := firstUser + rand.IntN(users)
+	if !all.has(user) {
+		user = nobody
+	}
+	if root && all.has(user) && all.setgroups {
 		// Root of the new namespace only until EnterSentry is done with it.
-		one := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: nobody, HostID: nobody, Size: 1}}
+		one := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: user, HostID: user, Size: 1}}
 		ids = idMaps{one, one, true}
-		cfg.Become = nobody
+		cfg.Become = user
 	}
 	var files fdTable
 	files.std(null, crash)

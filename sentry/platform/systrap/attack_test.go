@@ -269,3 +269,28 @@ func FuzzSharedPage(f *testing.F) {
 		}
 	})
 }
+
+// TestHoarder says of all descriptors that it received them, and leaves them on the
+// way: the host lets each user have only so many there.
+func TestHoarder(t *testing.T) {
+	as, _, _ := newGuest(t, []byte{0xeb, 0xfe}) // jmp .
+	f, _ := newFile(t, 4096, nil)
+	const most = 10_000
+	for i := uint64(1); ; i++ {
+		f.id = 1_000_000 + i
+		err := as.Map(guest.Range{Start: 0x10_0000, End: 0x10_1000}, f, 0, platform.Read, 0)
+		if err != nil {
+			break
+		}
+		if i == most {
+			t.Fatalf("%d descriptors are on the way", most)
+		}
+		as.mu.Lock()
+		as.pending = nil // as if it had run them
+		as.mu.Unlock()
+	}
+	if !as.dead.Load() {
+		t.Error("the liar lives")
+	}
+	TestSyscall(t)
+}

@@ -128,7 +128,11 @@ func (as *Space) sendLocked(k fdKey, hostFD int, keep bool) (int, error) {
 		as.mu.Unlock()
 		as.Flush()
 		as.mu.Lock()
-		if sendFDs(as.sock, unix.MSG_DONTWAIT, hostFD) != nil {
+		if err := sendFDs(as.sock, unix.MSG_DONTWAIT, hostFD); err != nil {
+			if err == unix.EAGAIN && as.doneLocked() {
+				// It says that it received them, and lies.
+				as.killLocked()
+			}
 			return 0, linux.ENOMEM
 		}
 	}
@@ -177,7 +181,7 @@ func (as *Space) Protect(r guest.Range, prot platform.Prot) error {
 func (as *Space) Flush() {
 	for try := 0; !as.dead.Load(); try++ {
 		as.mu.Lock()
-		done := len(as.pending) == 0 && int32(as.chunks[0].u32(aDoneSeq).Load()-as.seq) >= 0
+		done := as.doneLocked()
 		list := as.liveLocked()
 		as.mu.Unlock()
 		if done || len(list) == 0 {
@@ -188,6 +192,11 @@ func (as *Space) Flush() {
 		}
 		nap(try)
 	}
+}
+
+// doneLocked reports whether the stub says that it has run all that it was given.
+func (as *Space) doneLocked() bool {
+	return len(as.pending) == 0 && int32(as.chunks[0].u32(aDoneSeq).Load()-as.seq) >= 0
 }
 
 // runOne has the first thread that is in the Sentry run what is pending.
@@ -285,12 +294,16 @@ func (as *Space) freeSlotLocked() (int, error) {
 // no longer needed.
 func (as *Space) Kill() {
 	as.mu.Lock()
-	if !as.dead.Swap(true) {
-		unix.PidfdSendSignal(as.pidfd, unix.SIGKILL, nil, 0)
-	}
+	as.killLocked()
 	list := as.liveLocked()
 	as.mu.Unlock()
 	as.bell.ringAll(list)
+}
+
+func (as *Space) killLocked() {
+	if !as.dead.Swap(true) {
+		unix.PidfdSendSignal(as.pidfd, unix.SIGKILL, nil, 0)
+	}
 }
 
 // Release implements platform.AddressSpace.
