@@ -22,6 +22,10 @@ func (l *launch) placement() (err error) {
 		return fmt.Errorf("config.json: %w", err)
 	}
 	l.o.Place = func(pids ...int) error {
+		if err := l.group.Free(); err != nil {
+			l.group = nil // it is not ours to remove
+			return fmt.Errorf("config.json: %w", err)
+		}
 		err := l.group.Add(pids...)
 		if errors.Is(err, cgroup.ErrRefused) {
 			l.log.warnf("config.json: linux.resources: ignored by the host: %v", err)

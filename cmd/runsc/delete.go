@@ -50,8 +50,11 @@ func (d *deletion) remove(id string) error {
 	case d.force && errors.Is(err, container.ErrNotExist):
 		return nil
 	case d.force && errors.As(err, &broken):
-		// Nobody knows its processes; at least its name is free again.
 		d.log.warnf("%v", err)
+		if c.Sandbox.PID == 0 {
+			// The state does not say whom to kill.
+			hangUp(c)
+		}
 	case err != nil && c != nil:
 		c.Unlock()
 		return err
@@ -71,4 +74,13 @@ func (d *deletion) remove(id string) error {
 	err = c.Remove()
 	d.poststop(c)
 	return err
+}
+
+// hangUp has the sandbox end, if there is one that can be asked.
+func hangUp(c *container.Container) {
+	if client, err := reach(c); err == nil {
+		// Without an answer it has ended.
+		_ = client.Destroy()
+		client.Close()
+	}
 }

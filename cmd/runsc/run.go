@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
+	"os"
 
 	"glovebox/oci/container"
 )
@@ -50,7 +52,12 @@ func (r *run) run(args []string) (int, error) {
 	status, err := r.startAttached(signals)
 	r.s.Kill()
 	r.c.Unlock()
-	return status, errors.Join(err, r.remove())
+	if left := r.remove(); left != nil {
+		// The status is the guest's all the same.
+		r.log.errorf("%v", left)
+		fmt.Fprintln(os.Stderr, "runsc:", left)
+	}
+	return status, err
 }
 
 // remove removes the container unless somebody else did.

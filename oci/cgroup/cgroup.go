@@ -13,6 +13,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/opencontainers/cgroups"
@@ -86,6 +87,8 @@ func place(c *cgroups.Cgroup, path, id string) error {
 		c.Path = path
 		if path == "" {
 			c.Name = id
+		} else if filepath.Clean("/"+path) == "/" {
+			return fmt.Errorf("linux.cgroupsPath: %q is the host's root group", path)
 		}
 		return nil
 	}
@@ -104,6 +107,26 @@ func place(c *cgroups.Cgroup, path, id string) error {
 		c.Parent = parts[0]
 	}
 	c.ScopePrefix, c.Name = parts[1], parts[2]
+	return nil
+}
+
+// Free returns an error if there are processes in the group: limits would be theirs
+// as well, and it could not be removed.
+func (g *Group) Free() error {
+	if !g.m.Exists() {
+		return nil
+	}
+	pids, err := g.m.GetAllPids()
+	if err != nil {
+		return fmt.Errorf("linux.cgroupsPath: %w", err)
+	}
+	if len(pids) > 0 {
+		c, err := g.m.GetCgroups()
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("linux.cgroupsPath: %q has processes already (%d): a container needs a group of its own", c.Path, pids[0])
+	}
 	return nil
 }
 
@@ -179,7 +202,12 @@ func (g *Group) State() (*State, error) {
 }
 
 // Destroy removes the group, whose processes have ended. One that is gone is fine.
-func (g *Group) Destroy() error { return g.m.Destroy() }
+func (g *Group) Destroy() error {
+	if err := g.m.Destroy(); err != nil {
+		return fmt.Errorf("its control group is left: %w", err)
+	}
+	return nil
+}
 
 // higher is a limit of the host's for one of the container's; -1 is none.
 func higher(n, by int64) int64 {

@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -184,7 +185,7 @@ func (e *BrokenError) Error() string { return fmt.Sprintf("container %q is broke
 func (e *BrokenError) Unwrap() error { return e.Err }
 
 func (c *Container) load() error {
-	b, err := os.ReadFile(filepath.Join(c.dir, stateName))
+	b, err := readState(filepath.Join(c.dir, stateName))
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(c.dir); err != nil {
 			return idError(c.ID, ErrNotExist)
@@ -194,17 +195,49 @@ func (c *Container) load() error {
 		return nil
 	}
 	if err != nil {
-		return err
-	}
-	var s State
-	if err := json.Unmarshal(b, &s); err != nil {
 		return &BrokenError{c.ID, fmt.Errorf("%s: %w", stateName, err)}
 	}
-	if s.Version != formatVersion || s.ID != c.ID {
-		return &BrokenError{c.ID, fmt.Errorf("%s: version %d of %q, want version %d", stateName, s.Version, s.ID, formatVersion)}
+	var s State
+	if err = json.Unmarshal(b, &s); err == nil && (s.Version != formatVersion || s.ID != c.ID) {
+		err = fmt.Errorf("version %d of %q, want version %d", s.Version, s.ID, formatVersion)
+	}
+	if err != nil {
+		c.salvage(b)
+		return &BrokenError{c.ID, fmt.Errorf("%s: %w", stateName, err)}
 	}
 	c.State = s
 	return nil
+}
+
+// readState reads a state file. Whatever else has its name is not waited for.
+func readState(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return nil, errors.Join(err, errors.New("is not a regular file"))
+	}
+	return io.ReadAll(f)
+}
+
+// salvage takes what a state that is not ours to read says of processes and the
+// control group, so that they can be ended: an older or newer runsc wrote it.
+func (c *Container) salvage(b []byte) {
+	var s struct {
+		Cgroup         json.RawMessage
+		Sandbox, Gofer json.RawMessage
+	}
+	if json.Unmarshal(b, &s) != nil {
+		return
+	}
+	// Each for itself. What makes no sense is left out.
+	_ = json.Unmarshal(s.Sandbox, &c.Sandbox)
+	_ = json.Unmarshal(s.Gofer, &c.Gofer)
+	if json.Unmarshal(s.Cgroup, &c.Cgroup) != nil {
+		c.Cgroup = nil
+	}
 }
 
 // Save replaces the state. The caller holds the lock.
@@ -247,12 +280,20 @@ func (c *Container) Remove() error {
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !ours[e.Name()] && !strings.HasPrefix(e.Name(), "."+stateName+"-") {
-			return fmt.Errorf("container %q: %s is not a container's file; nothing was removed", c.ID, filepath.Join(c.dir, e.Name()))
-		}
+	if name := foreign(entries); name != "" {
+		return fmt.Errorf("container %q: %s is not a container's file; nothing was removed", c.ID, filepath.Join(c.dir, name))
 	}
 	return os.RemoveAll(c.dir)
+}
+
+// foreign returns a name that is not one of a container's files, "" if all are.
+func foreign(entries []fs.DirEntry) string {
+	for _, e := range entries {
+		if !ours[e.Name()] && !strings.HasPrefix(e.Name(), "."+stateName+"-") {
+			return e.Name()
+		}
+	}
+	return ""
 }
 
 // Now is the status of the container at this moment.
@@ -277,6 +318,12 @@ func (c *Container) held() bool {
 	}
 	defer f.Close()
 	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
+}
+
+// unfinished reports whether a directory without a state is a container's.
+func (c *Container) unfinished() bool {
+	entries, err := os.ReadDir(c.dir)
+	return err == nil && foreign(entries) == ""
 }
 
 // OCI returns the state as callers of a runtime want it.
@@ -305,6 +352,8 @@ func List(root string) (list []*Container, broken []error, err error) {
 		c, err := Open(root, e.Name())
 		switch {
 		case errors.Is(err, ErrNotExist):
+		case err == nil && c.Status == specs.StateCreating && c.Sandbox.PID == 0 && !c.unfinished():
+			// --root may be a directory of other things.
 		case err != nil:
 			broken = append(broken, err)
 		default:

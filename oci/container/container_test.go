@@ -10,6 +10,7 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 func TestLife(t *testing.T) {
@@ -112,6 +113,52 @@ func TestBroken(t *testing.T) {
 	if list, broken, err := List(root); err != nil || len(list) != 0 || len(broken) != 3 {
 		t.Errorf("%v, %v, %v", list, broken, err)
 	}
+}
+
+// TestNoState: whatever is called state.json is neither waited for nor followed.
+func TestNoState(t *testing.T) {
+	root := t.TempDir()
+	for name, make := range map[string]func(state string) error{
+		"fifo": func(s string) error { return unix.Mkfifo(s, 0o600) },
+		"dir":  func(s string) error { return os.MkdirAll(filepath.Join(s, "more"), 0o700) },
+		"link": func(s string) error { return os.Symlink("/dev/zero", s) },
+	} {
+		dir := filepath.Join(root, name)
+		if err := errors.Join(os.Mkdir(dir, 0o700), make(filepath.Join(dir, stateName))); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Lock(root, name)
+		var broken *BrokenError
+		if !errors.As(err, &broken) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := c.Remove(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		c.Unlock()
+	}
+	if err := os.MkdirAll(filepath.Join(root, "home/user"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if list, broken, err := List(root); err != nil || len(list)+len(broken) != 0 {
+		t.Errorf("%v, %v, %v", list, broken, err)
+	}
+}
+
+// TestSalvage: the processes of a state that a later runsc wrote are known.
+func TestSalvage(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "a")
+	text := `{"version": 99, "id": "a", "created": 7, "sandbox": {"pid": 12, "start": 34}, "gofer": "of another form"}`
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, stateName), []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Lock(root, "a")
+	var broken *BrokenError
+	if !errors.As(err, &broken) || c.Sandbox != (Process{12, 34}) || c.Gofer.PID != 0 || c.Cgroup != nil {
+		t.Errorf("%+v, %v", c.State, err)
+	}
+	c.Unlock()
 }
 
 func TestCheckID(t *testing.T) {

@@ -36,6 +36,12 @@ func word(t *testing.T, name ...string) string {
 	return strings.TrimSpace(string(b))
 }
 
+// filled reports whether there is something in a file.
+func filled(name string) bool {
+	b, err := os.ReadFile(name)
+	return err == nil && len(b) > 0
+}
+
 // TestCgroups: both processes are in the group that the bundle names, with limits
 // that leave the runtime some more, and the container has its own.
 func TestCgroups(t *testing.T) {
@@ -133,6 +139,53 @@ func TestCgroups(t *testing.T) {
 	if _, err := os.Stat(mem); err == nil {
 		t.Errorf("left: %s", mem)
 	}
+	h.nothingLeft()
+}
+
+// TestSharedCgroup: a group with processes is nobody's to limit or to remove, and how
+// a program ended is known even if its group cannot be removed.
+func TestSharedCgroup(t *testing.T) {
+	h := newHost(t)
+	path := "/glovebox-e2e/" + h.id()
+	pids := controller(t, "pids", path)
+	t.Cleanup(func() {
+		all, _ := filepath.Glob("/sys/fs/cgroup/*/glovebox-e2e")
+		for _, dir := range all {
+			_ = os.Remove(dir)
+		}
+	})
+	in := func(path string) string {
+		return h.bundle(func(s *specs.Spec) { s.Linux.CgroupsPath = path }, "sh", "-c", "sleep 1; exit 7")
+	}
+	dir, first := in(path), h.id()
+	h.background("create", "--bundle", dir, first)
+	h.fails(`linux.cgroupsPath: "`+path+`" has processes already`, "run", "--bundle", dir, h.id())
+	h.must("delete", "--force", first)
+	h.fails(`linux.cgroupsPath: "/" is the host's root group`, "run", "--bundle", in("/"), h.id())
+
+	cmd := h.command("run", "--bundle", dir, h.id())
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is in its group", func() bool { return filled(filepath.Join(pids, "cgroup.procs")) })
+	sleep := exec.Command("sleep", "1000")
+	if err := sleep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer sleep.Wait()
+	defer sleep.Process.Kill()
+	if err := os.WriteFile(filepath.Join(pids, "cgroup.procs"), []byte(strconv.Itoa(sleep.Process.Pid)), 0); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if status := cmd.ProcessState.ExitCode(); status != 7 || !strings.Contains(said.String(), "its control group is left") {
+		t.Errorf("status %d, %q", status, said.String())
+	}
+	_ = sleep.Process.Kill()
+	_ = sleep.Wait()
+	h.must("delete", "--force", filepath.Base(cmd.Args[len(cmd.Args)-1]))
 	h.nothingLeft()
 }
 

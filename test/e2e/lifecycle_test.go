@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"glovebox/oci/container"
 )
 
 // eventually waits for something that must come, as long as a slow machine may
@@ -169,6 +172,22 @@ func TestDelete(t *testing.T) {
 		t.Errorf("list -q: %q", out)
 	}
 	h.must("delete", "--force", "broken")
+	// Whoever wrote the state, what runs is found and ended.
+	for _, text := range []string{"{", `{"version": 99, "id": "x", "sandbox": {"pid": %d, "start": %d}}`} {
+		h.background("run", "--detach", "--bundle", dir, id)
+		if strings.Contains(text, "%") {
+			p, err := container.Identify(h.state(id).Pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = fmt.Sprintf(text, p.PID, p.Start)
+		}
+		if err := os.WriteFile(filepath.Join(h.root, id, "state.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h.must("delete", "--force", id)
+		eventually(t, "nothing runs", func() bool { return len(running()) == 0 })
+	}
 	h.nothingLeft()
 }
 
