@@ -12,7 +12,7 @@ import (
 	"glovebox/control"
 	"glovebox/host"
 	"glovebox/sentry/kernel"
-	"glovebox/sentry/mm"
+	"glovebox/sentry/platform"
 	"glovebox/sentry/sys"
 	"glovebox/sentry/vdso"
 )
@@ -33,7 +33,7 @@ func Main(cfg *Config) (status int) {
 }
 
 func run(cfg *Config) (int, error) {
-	k, err := newKernel(cfg)
+	k, p, err := newKernel(cfg)
 	if err != nil {
 		return 0, err
 	}
@@ -52,26 +52,24 @@ func run(cfg *Config) (int, error) {
 	if err := host.SealSentry(cfg.ProcFD); err != nil {
 		return 0, err
 	}
-	s, err := newSandbox(cfg, k)
+	s, err := newSandbox(cfg, k, p)
 	if err != nil {
 		return 0, err
 	}
 	return s.serve(l)
 }
 
-// newKernel makes a kernel on the platform that cfg names. It is not sealed
-// yet.
-func newKernel(cfg *Config) (*kernel.Kernel, error) {
+// newKernel makes a kernel, and the platform that cfg names. It is not sealed yet.
+func newKernel(cfg *Config) (*kernel.Kernel, platform.Platform, error) {
 	p, err := newPlatform(cfg.Platform, cfg.ProcFD)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
-		return nil, fmt.Errorf("sysinfo: %w", err)
+		return nil, nil, fmt.Errorf("sysinfo: %w", err)
 	}
 	k := &kernel.Kernel{
-		Host:    &mm.Host{Platform: p, ReadOnly: host.ReopenMemory},
 		Syscall: sys.Dispatch,
 		FPSize:  p.FPSize(),
 		CPUs:    runtime.NumCPU(),
@@ -81,7 +79,7 @@ func newKernel(cfg *Config) (*kernel.Kernel, error) {
 		k.CPUs = min(k.CPUs, n)
 	}
 	if k.HWCap, k.HWCap2, err = hwCaps(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if cfg.LogFD >= 0 {
 		k.Logf = cfg.LogFormat.warnings(fdWriter(cfg.LogFD))
@@ -89,11 +87,11 @@ func newKernel(cfg *Config) (*kernel.Kernel, error) {
 	if cfg.Strace && cfg.DebugLogFD >= 0 {
 		only, err := callNumbers(cfg.StraceCalls)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		k.SetTracer(nil, &kernel.Tracer{W: fdWriter(cfg.DebugLogFD), Only: only})
 	}
-	return k, nil
+	return k, p, nil
 }
 
 // hwCaps returns what the processor and the host allow programs (getauxval(3)).

@@ -10,6 +10,8 @@ type Config struct {
 	Process Process `json:"process"`
 	// Root is what the gofer serves as attach point 0.
 	Root Root `json:"root"`
+	// Join names containers of the sandbox whose namespaces this one shares.
+	Join Join `json:"join"`
 	// Mounts are made in order, above the root.
 	Mounts []Mount `json:"mounts"`
 
@@ -65,6 +67,11 @@ type Config struct {
 	ProcFD int `json:"procFD"`
 	// StdioFDs become descriptors 0, 1 and 2 of the first process.
 	StdioFDs [3]int `json:"stdioFDs"`
+	// These two are of containers beside a sandbox's first. EndFD gets the
+	// container's status: NoteStatus. SignalFD says what signals its terminal
+	// sends, a byte each.
+	EndFD    int `json:"endFD"`
+	SignalFD int `json:"signalFD"`
 	// Console says that StdioFDs are a terminal which the first process
 	// controls.
 	Console bool `json:"console,omitempty"`
@@ -73,6 +80,13 @@ type Config struct {
 	ConsoleSignals bool `json:"consoleSignals,omitempty"`
 
 	hostMemory uint64 // bytes; found out at the start
+}
+
+// A Join is ids of containers, "" for a namespace of one's own.
+type Join struct {
+	PID string `json:"pid,omitempty"`
+	IPC string `json:"ipc,omitempty"`
+	UTS string `json:"uts,omitempty"`
 }
 
 // A Process is the process that a container starts with.

@@ -39,8 +39,8 @@ func callNumbers(names []string) (map[uint64]bool, error) {
 	return only, nil
 }
 
-// Strace implements control.Sandbox: out gets the calls until ctx ends.
-func (s *sandbox) Strace(ctx context.Context, calls []string, out *os.File) error {
+// Strace implements control.Container: out gets the calls until ctx ends.
+func (c *container) Strace(ctx context.Context, calls []string, out *os.File) error {
 	defer out.Close()
 	only, err := callNumbers(calls)
 	if err != nil {
@@ -50,19 +50,19 @@ func (s *sandbox) Strace(ctx context.Context, calls []string, out *os.File) erro
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return err
 	}
-	init, err := s.first()
+	init, err := c.first()
 	if err != nil {
 		return err
 	}
 	w := &lossyWriter{fd: fd}
 	tr := &kernel.Tracer{W: w, Only: only}
-	if !s.k.SetTracer(nil, tr) {
-		return control.Errorf(control.Invalid, "the system calls of container %s are traced already", s.cfg.ID)
+	if !c.k.SetTracer(nil, tr) {
+		return control.Errorf(control.Invalid, "the system calls of container %s are traced already", c.cfg.ID)
 	}
-	s.pid.Republish()
+	c.pid.Republish()
 	defer func() {
-		s.k.SetTracer(tr, nil)
-		s.pid.Republish()
+		c.k.SetTracer(tr, nil)
+		c.pid.Republish()
 		w.close()
 	}()
 	select {
@@ -111,7 +111,7 @@ func (w *lossyWriter) close() {
 const stacksSize = 32 << 20
 
 // Stacks implements control.Sandbox: what the Sentry's goroutines do.
-func (s *sandbox) Stacks(out *os.File) error {
+func (*sandbox) Stacks(out *os.File) error {
 	defer out.Close()
 	for n := 256 << 10; ; n *= 2 {
 		b := make([]byte, n)

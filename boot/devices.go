@@ -27,23 +27,23 @@ func KnownDevice(kind uint32, major, minor int64) bool {
 
 // device makes a node. What is there under its name stays if it is the same device,
 // else it is replaced.
-func (s *sandbox) device(d *Device) error {
+func (c *container) device(d *Device) error {
 	name := path.Clean("/" + d.Path)
-	if _, err := s.directory(path.Dir(name)); err != nil {
+	if _, err := c.directory(path.Dir(name)); err != nil {
 		return err
 	}
-	c := s.self()
+	x := c.self()
 	make := func() error {
-		return s.vfs.Mknod(c, c.Root, name, d.Kind|d.Mode&0o7777, vfs.MakeDev(d.Major, d.Minor))
+		return c.vfs.Mknod(x, x.Root, name, d.Kind|d.Mode&0o7777, vfs.MakeDev(d.Major, d.Minor))
 	}
 	err := make()
 	if err == linux.EEXIST {
 		var same bool
-		if same, err = s.isDevice(c, name, d); err != nil {
+		if same, err = c.isDevice(x, name, d); err != nil {
 			return err
 		}
 		if !same {
-			if err = s.vfs.Unlink(c, c.Root, name); err == nil {
+			if err = c.vfs.Unlink(x, x.Root, name); err == nil {
 				err = make()
 			}
 		}
@@ -51,21 +51,21 @@ func (s *sandbox) device(d *Device) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.vfs.Walk(c, c.Root, name, 0)
+	p, err := c.vfs.Walk(x, x.Root, name, 0)
 	if err != nil {
 		return err
 	}
-	if err := vfs.Chown(c, p, d.UID, d.GID); err != nil {
+	if err := vfs.Chown(x, p, d.UID, d.GID); err != nil {
 		return err
 	}
-	return vfs.Chmod(c, p, d.Mode&0o7777)
+	return vfs.Chmod(x, p, d.Mode&0o7777)
 }
 
-func (s *sandbox) isDevice(c *vfs.Ctx, name string, d *Device) (bool, error) {
-	p, err := s.vfs.Walk(c, c.Root, name, vfs.NoFollow)
+func (c *container) isDevice(x *vfs.Ctx, name string, d *Device) (bool, error) {
+	p, err := c.vfs.Walk(x, x.Root, name, vfs.NoFollow)
 	if err != nil {
 		return false, err
 	}
-	a, err := p.Inode().Attr(c)
+	a, err := p.Inode().Attr(x)
 	return err == nil && a.Mode&linux.S_IFMT == d.Kind && (d.Kind == linux.S_IFIFO || a.RDev == vfs.MakeDev(d.Major, d.Minor)), err
 }

@@ -26,16 +26,16 @@ type execing struct {
 	tty *terminal // nil without one
 }
 
-// Exec implements control.Sandbox.
-func (s *sandbox) Exec(ctx context.Context, a control.ExecArgs, files []*os.File) (control.ExecResult, error) {
+// Exec implements control.Container.
+func (c *container) Exec(ctx context.Context, a control.ExecArgs, files []*os.File) (control.ExecResult, error) {
 	var r control.ExecResult
-	fds, err := detach(files)
+	fds, err := detach(files) // three: control.takes
 	if err != nil {
 		return r, err
 	}
-	init, err := s.first()
+	init, err := c.first()
 	if err == nil && init.Zombie() {
-		err = control.Errorf(control.Finished, "container %s has stopped", s.cfg.ID)
+		err = control.Errorf(control.Finished, "container %s has stopped", c.cfg.ID)
 	}
 	var p Process
 	if err == nil {
@@ -47,14 +47,14 @@ func (s *sandbox) Exec(ctx context.Context, a control.ExecArgs, files []*os.File
 	}
 	var open func(int) (*terminal, error)
 	if a.Terminal {
-		open = func(fd int) (*terminal, error) { return s.newTerminal(fd, p.UID, p.GID) }
+		open = func(fd int) (*terminal, error) { return c.newTerminal(fd, p.UID, p.GID) }
 	}
-	table, tty, err := s.stdio(fds, open)
+	table, tty, err := c.stdio([3]int(fds), open)
 	if err != nil {
 		closeFDs(fds)
 		return r, err
 	}
-	tg, err := s.start(&p, s.pid, table, tty)
+	tg, err := c.start(&p, c.pid, table, tty)
 	if err != nil {
 		table.Dec()
 		if tty != nil {
@@ -62,9 +62,9 @@ func (s *sandbox) Exec(ctx context.Context, a control.ExecArgs, files []*os.File
 		}
 		return r, err
 	}
-	r = control.ExecResult{PID: tg.ID(), ID: s.execs.add(&execing{tg, tty})}
+	r = control.ExecResult{PID: tg.ID(), ID: c.execs.add(&execing{tg, tty})}
 	context.AfterFunc(ctx, func() {
-		s.execs.remove(r.ID)
+		c.execs.remove(r.ID)
 		if tty != nil {
 			tty.release()
 		}
@@ -74,9 +74,9 @@ func (s *sandbox) Exec(ctx context.Context, a control.ExecArgs, files []*os.File
 	return r, nil
 }
 
-// WaitExec implements control.Sandbox.
-func (s *sandbox) WaitExec(ctx context.Context, id uint64) (control.WaitStatus, error) {
-	e := s.execs.get(id)
+// WaitExec implements control.Container.
+func (c *container) WaitExec(ctx context.Context, id uint64) (control.WaitStatus, error) {
+	e := c.execs.get(id)
 	if e == nil {
 		return 0, control.Errorf(control.NotFound, "no such process")
 	}
@@ -124,11 +124,13 @@ func (x *execs) terminal(tg *kernel.ThreadGroup) *terminal {
 }
 
 // detach takes the descriptors out of files, which it closes.
-func detach(files []*os.File) (fds [3]int, err error) {
-	fds = [3]int{-1, -1, -1}
-	for i, f := range files {
-		if err == nil && i < len(fds) {
-			fds[i], err = dup(f)
+func detach(files []*os.File) (fds []int, err error) {
+	for _, f := range files {
+		if err == nil {
+			var fd int
+			if fd, err = dup(f); err == nil {
+				fds = append(fds, fd)
+			}
 		}
 		f.Close()
 	}
@@ -152,7 +154,8 @@ func dup(f *os.File) (fd int, err error) {
 	return fd, err
 }
 
-func closeFDs(fds [3]int) {
+// closeFDs closes those of fds that are not -1.
+func closeFDs(fds []int) {
 	for _, fd := range fds {
 		if fd >= 0 {
 			unix.Close(fd)

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"glovebox/host"
 	"glovebox/sentry/fs/cgroup"
 	"glovebox/sentry/fs/dev"
 	"glovebox/sentry/fs/devpts"
@@ -18,37 +17,30 @@ import (
 
 // filesystems makes the file systems that the Sentry has by itself, by the type
 // that a mount names.
-var filesystems = map[string]func(s *sandbox, m *Mount) (vfs.FileSystem, error){
+var filesystems = map[string]func(c *container, m *Mount) (vfs.FileSystem, error){
 	"tmpfs":  newTmpfs,
 	"devpts": newDevpts,
-	"proc": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
-		return proc.New(proc.Options{Dev: s.nextDev(), Kernel: s.k, PIDs: s.pid}), nil
+	"proc": func(c *container, _ *Mount) (vfs.FileSystem, error) {
+		return proc.New(proc.Options{Dev: c.sandbox.nextDev(), Kernel: c.k, PIDs: c.pid, Cgroup: c.group}), nil
 	},
-	"mqueue": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) { return mqueue.New(s.ipc, s.nextDev()), nil },
+	"mqueue": func(c *container, _ *Mount) (vfs.FileSystem, error) { return mqueue.New(c.ipc, c.sandbox.nextDev()), nil },
 	"cgroup": newCgroup, "cgroup2": newCgroup,
-	"sysfs": func(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
-		return sys.New(sys.Options{Dev: s.nextDev(), CPUs: s.k.CPUs}), nil
+	"sysfs": func(c *container, _ *Mount) (vfs.FileSystem, error) {
+		return sys.New(sys.Options{Dev: c.sandbox.nextDev(), CPUs: c.k.CPUs}), nil
 	},
 }
 
 // newCgroup is cgroup v2 whatever version was asked for: one or the other is there
 // on every host, and programs know both.
-func newCgroup(s *sandbox, _ *Mount) (vfs.FileSystem, error) {
-	return cgroup.New(cgroup.Options{Dev: s.nextDev(), Kernel: s.k, PIDs: s.pid, Limits: s.limits}), nil
-}
-
-// nextDev returns a device number for a file system (st_dev), as Linux gives
-// those without a device.
-func (s *sandbox) nextDev() uint64 {
-	s.devs++
-	return vfs.MakeDev(0, uint32(s.devs))
+func newCgroup(c *container, _ *Mount) (vfs.FileSystem, error) {
+	return cgroup.New(cgroup.Options{Dev: c.sandbox.nextDev(), Cgroup: c.group, PIDs: c.pid, Limits: c.limits}), nil
 }
 
 // newTmpfs is a tmpfs(5); mounted on /dev it holds the devices, as the OCI
 // runtime specification has it.
-func newTmpfs(s *sandbox, m *Mount) (vfs.FileSystem, error) {
+func newTmpfs(c *container, m *Mount) (vfs.FileSystem, error) {
 	// As Linux, half of the memory if nothing else is said.
-	o := tmpfs.Options{Dev: s.nextDev(), Mode: 0o1777, Size: s.k.TotalMemory.Load() / 2, Reopen: host.ReopenMemory}
+	o := tmpfs.Options{Dev: c.sandbox.nextDev(), Mode: 0o1777, Size: c.group.TotalMemory.Load() / 2, Memory: c.memory}
 	for _, opt := range m.Options {
 		k, v, _ := strings.Cut(opt, "=")
 		var err error
@@ -60,7 +52,7 @@ func newTmpfs(s *sandbox, m *Mount) (vfs.FileSystem, error) {
 		case "gid":
 			o.GID, err = parse32(v, 10)
 		case "size":
-			o.Size, err = parseSize(v, s.k.TotalMemory.Load())
+			o.Size, err = parseSize(v, c.group.TotalMemory.Load())
 		case "nr_inodes":
 			o.Inodes, err = parseSize(v, 0)
 		}
@@ -70,7 +62,7 @@ func newTmpfs(s *sandbox, m *Mount) (vfs.FileSystem, error) {
 	}
 	fs := tmpfs.New(o)
 	if m.Destination == "/dev" {
-		if err := dev.Populate(s.self(), fs.Root().(vfs.Dir)); err != nil {
+		if err := dev.Populate(c.self(), fs.Root().(vfs.Dir)); err != nil {
 			return nil, err
 		}
 	}
@@ -78,8 +70,8 @@ func newTmpfs(s *sandbox, m *Mount) (vfs.FileSystem, error) {
 }
 
 // newDevpts is a devpts, which /dev/tty and other names of ptmx lead to as well.
-func newDevpts(s *sandbox, m *Mount) (vfs.FileSystem, error) {
-	o := devpts.Options{Dev: s.nextDev(), Kernel: s.k, PtmxMode: 0o666, Mode: 0o600}
+func newDevpts(c *container, m *Mount) (vfs.FileSystem, error) {
+	o := devpts.Options{Dev: c.sandbox.nextDev(), Kernel: c.k, PtmxMode: 0o666, Mode: 0o600}
 	for _, opt := range m.Options {
 		k, v, _ := strings.Cut(opt, "=")
 		var err error
@@ -97,9 +89,9 @@ func newDevpts(s *sandbox, m *Mount) (vfs.FileSystem, error) {
 		}
 	}
 	fs := devpts.New(o)
-	fs.Register(s.vfs.Devices)
+	fs.Register(c.vfs.Devices)
 	if m.Destination == "/dev/pts" {
-		s.pts = fs
+		c.pts = fs
 	}
 	return fs, nil
 }

@@ -19,18 +19,18 @@ import (
 const maxHookOutput, maxHookError = 64 << 10, 1 << 10
 
 // startHooks runs the startContainer hooks, as the first process would be run.
-func (s *sandbox) startHooks() error {
-	for i := range s.cfg.StartHooks {
-		h := &s.cfg.StartHooks[i]
-		if err := s.startHook(h); err != nil {
+func (c *container) startHooks() error {
+	for i := range c.cfg.StartHooks {
+		h := &c.cfg.StartHooks[i]
+		if err := c.startHook(h); err != nil {
 			return control.Errorf(control.Failed, "hooks.startContainer[%d]: %s: %v", i, h.Path, err)
 		}
 	}
 	return nil
 }
 
-func (s *sandbox) startHook(h *Hook) error {
-	in, err := hookStream(s.cfg.HookState)
+func (c *container) startHook(h *Hook) error {
+	in, err := hookStream(c.cfg.HookState)
 	if err != nil {
 		return err
 	}
@@ -60,13 +60,13 @@ func (s *sandbox) startHook(h *Hook) error {
 		return err
 	}
 	defer unix.Close(said)
-	p := s.cfg.Process
+	p := c.cfg.Process
 	p.Path, p.Args, p.Env = h.Path, h.Args, h.Env
 	if len(p.Args) == 0 {
 		p.Args = []string{h.Path}
 	}
 	p.Rlimits = append(p.Rlimits[:len(p.Rlimits):len(p.Rlimits)], Rlimit{Resource: linux.RLIMIT_FSIZE, Cur: maxHookOutput, Max: maxHookOutput})
-	tg, err := s.start(&p, s.k.NewPIDNamespace(), fds, nil)
+	tg, err := c.start(&p, c.k.NewPIDNamespace(), fds, nil)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	"glovebox/abi/linux"
-	"glovebox/host"
 	"glovebox/p9"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/file/pipe"
@@ -21,92 +20,92 @@ import (
 )
 
 // self is on whose behalf the Sentry itself works on files.
-func (s *sandbox) self() *vfs.Ctx {
-	c := &vfs.Ctx{
+func (c *container) self() *vfs.Ctx {
+	x := &vfs.Ctx{
 		Creds:     &auth.Creds{Permitted: auth.AllCaps, Effective: auth.AllCaps, Bounding: auth.AllCaps},
 		FileLimit: math.MaxInt64,
 	}
-	if s.vfs != nil {
-		c.Root = s.vfs.Root()
-		c.Cwd = c.Root
+	if c.vfs != nil {
+		x.Root = c.vfs.Root()
+		x.Cwd = x.Root
 	}
-	return c
+	return x
 }
 
 // mountAll makes the container's mounts.
-func (s *sandbox) mountAll() error {
-	client, err := p9.NewClientFDs(s.cfg.GoferFDs[0], s.cfg.GoferFDs[1])
+func (c *container) mountAll() error {
+	client, err := p9.NewClientFDs(c.cfg.GoferFDs[0], c.cfg.GoferFDs[1])
 	if err != nil {
 		return fmt.Errorf("gofer: %w", err)
 	}
-	s.gofer = client
-	root, flags, err := s.rootFS()
+	c.gofer = client
+	root, flags, err := c.rootFS()
 	if err != nil {
 		return fmt.Errorf("root file system: %w", err)
 	}
-	s.vfs = vfs.NewVFS(root, "none", 0)
-	s.vfs.Devices = map[vfs.Device]vfs.OpenDevice{}
-	dev.Register(s.vfs.Devices)
-	s.vfs.FIFO = new(pipe.FIFOs).Open
-	s.vfs.Memory = tmpfs.New(tmpfs.Options{Dev: s.nextDev(), Reopen: host.ReopenMemory}).NewMemory
-	for i := range s.cfg.Mounts {
-		m := &s.cfg.Mounts[i]
-		if err := s.mount(m); err != nil {
+	c.vfs = vfs.NewVFS(root, "none", 0)
+	c.vfs.Devices = map[vfs.Device]vfs.OpenDevice{}
+	dev.Register(c.vfs.Devices)
+	c.vfs.FIFO = new(pipe.FIFOs).Open
+	c.vfs.Memory = tmpfs.New(tmpfs.Options{Dev: c.sandbox.nextDev(), Memory: c.memory}).NewMemory
+	for i := range c.cfg.Mounts {
+		m := &c.cfg.Mounts[i]
+		if err := c.mount(m); err != nil {
 			return fmt.Errorf("mount %s on %s: %w", m.Type, m.Destination, err)
 		}
 	}
-	for i := range s.cfg.Devices {
-		d := &s.cfg.Devices[i]
-		if err := s.device(d); err != nil {
+	for i := range c.cfg.Devices {
+		d := &c.cfg.Devices[i]
+		if err := c.device(d); err != nil {
 			return fmt.Errorf("device %s: %w", d.Path, err)
 		}
 	}
-	if p := &s.cfg.Process; p.MakeCwd {
+	if p := &c.cfg.Process; p.MakeCwd {
 		// Where that fails, the start says so.
-		_, _ = s.directory(p.Cwd)
+		_, _ = c.directory(p.Cwd)
 	}
 	// What was missing is there now.
-	s.vfs.Root().Mount.Flags |= flags
-	return s.restrict()
+	c.vfs.Root().Mount.Flags |= flags
+	return c.restrict()
 }
 
 // rootFS is what the gofer serves as attach point 0, under an overlay that
 // keeps changes in memory if the configuration wants that.
-func (s *sandbox) rootFS() (vfs.FileSystem, vfs.MountFlags, error) {
+func (c *container) rootFS() (vfs.FileSystem, vfs.MountFlags, error) {
 	var flags vfs.MountFlags
-	if s.cfg.Root.ReadOnly {
+	if c.cfg.Root.ReadOnly {
 		flags = vfs.ReadOnly
 	}
-	fs, err := gofer.New(s.gofer, gofer.Options{Attach: "0", Exclusive: !s.cfg.Root.Shared})
-	if err != nil || !s.cfg.Root.Overlay {
+	fs, err := gofer.New(c.gofer, gofer.Options{Attach: "0", Exclusive: !c.cfg.Root.Shared})
+	if err != nil || !c.cfg.Root.Overlay {
 		return fs, flags, err
 	}
-	both, err := s.inMemory(fs)
+	both, err := c.inMemory(fs)
 	return both, flags, err
 }
 
 // inMemory keeps the changes of fs in memory.
-func (s *sandbox) inMemory(fs vfs.FileSystem) (vfs.FileSystem, error) {
-	upper := tmpfs.New(tmpfs.Options{Dev: s.nextDev(), Mode: 0o755, Size: s.k.TotalMemory.Load(), Reopen: host.ReopenMemory})
-	return overlay.New(fs, upper, s.nextDev())
+func (c *container) inMemory(fs vfs.FileSystem) (vfs.FileSystem, error) {
+	upper := tmpfs.New(tmpfs.Options{Dev: c.sandbox.nextDev(), Mode: 0o755, Size: c.group.TotalMemory.Load(), Memory: c.memory})
+	return overlay.New(fs, upper, c.sandbox.nextDev())
 }
 
 // mount makes one mount. A mount point that is missing is made.
-func (s *sandbox) mount(m *Mount) error {
-	make := s.directory
+func (c *container) mount(m *Mount) error {
+	make := c.directory
 	if m.File {
-		make = s.emptyFile
+		make = c.emptyFile
 	}
 	at, err := make(m.Destination)
 	if err != nil {
 		return fmt.Errorf("mount point: %w", err)
 	}
-	fs, err := s.fileSystem(m)
+	fs, err := c.fileSystem(m)
 	if err != nil || fs == nil {
 		return err
 	}
 	flags, data := mountFlags(m.Options)
-	mounted, err := s.vfs.MountAt(fs, at, m.Source, data, flags)
+	mounted, err := c.vfs.MountAt(fs, at, m.Source, data, flags)
 	if err == nil && m.Attach > 0 {
 		// Callers find a bind mount by its source's name there.
 		mounted.Part = path.Join("/", m.Source)
@@ -114,49 +113,49 @@ func (s *sandbox) mount(m *Mount) error {
 	return err
 }
 
-func (s *sandbox) fileSystem(m *Mount) (vfs.FileSystem, error) {
+func (c *container) fileSystem(m *Mount) (vfs.FileSystem, error) {
 	if m.Attach > 0 {
-		fs, err := gofer.New(s.gofer, gofer.Options{Attach: strconv.Itoa(m.Attach)})
+		fs, err := gofer.New(c.gofer, gofer.Options{Attach: strconv.Itoa(m.Attach)})
 		if err != nil || !m.Overlay {
 			return fs, err
 		}
-		return s.inMemory(fs)
+		return c.inMemory(fs)
 	}
 	make := filesystems[m.Type]
 	if make == nil {
-		s.k.Warnf("mount %s: there is no file system %q yet, so it is left out", m.Destination, m.Type)
+		c.k.Warnf("mount %s: there is no file system %q yet, so it is left out", m.Destination, m.Type)
 		return nil, nil
 	}
-	return make(s, m)
+	return make(c, m)
 }
 
 // directory returns the directory at name, which it makes if it is missing.
-func (s *sandbox) directory(name string) (vfs.Path, error) {
-	return s.ensure(name, func(c *vfs.Ctx, name string) error { return s.vfs.Mkdir(c, c.Root, name, 0o755) })
+func (c *container) directory(name string) (vfs.Path, error) {
+	return c.ensure(name, func(x *vfs.Ctx, name string) error { return c.vfs.Mkdir(x, x.Root, name, 0o755) })
 }
 
 // emptyFile returns the file at name, which it makes if it is missing.
-func (s *sandbox) emptyFile(name string) (vfs.Path, error) {
-	return s.ensure(name, func(c *vfs.Ctx, name string) error {
-		return s.vfs.Mknod(c, c.Root, name, linux.S_IFREG|0o644, 0)
+func (c *container) emptyFile(name string) (vfs.Path, error) {
+	return c.ensure(name, func(x *vfs.Ctx, name string) error {
+		return c.vfs.Mknod(x, x.Root, name, linux.S_IFREG|0o644, 0)
 	})
 }
 
-func (s *sandbox) ensure(name string, make func(c *vfs.Ctx, name string) error) (vfs.Path, error) {
-	c := s.self()
+func (c *container) ensure(name string, make func(x *vfs.Ctx, name string) error) (vfs.Path, error) {
+	x := c.self()
 	name = path.Clean("/" + name)
-	p, err := s.vfs.Walk(c, c.Root, name, 0)
+	p, err := c.vfs.Walk(x, x.Root, name, 0)
 	if err != linux.ENOENT {
 		return p, err
 	}
-	if _, err := s.directory(path.Dir(name)); err != nil {
+	if _, err := c.directory(path.Dir(name)); err != nil {
 		return p, err
 	}
 	// Another sandbox may make it just now, if they share their files.
-	if err := make(c, name); err != nil && err != linux.EEXIST {
+	if err := make(x, name); err != nil && err != linux.EEXIST {
 		return p, err
 	}
-	return s.vfs.Walk(c, c.Root, name, 0)
+	return c.vfs.Walk(x, x.Root, name, 0)
 }
 
 // mountFlags takes the flags of fstab(5) out of options; what is left is the

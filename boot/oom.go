@@ -5,32 +5,31 @@ import (
 	"runtime/metrics"
 	"time"
 
-	"glovebox/sentry/fs/tmpfs"
-	"glovebox/sentry/memfile"
 	"glovebox/sentry/mm"
 )
 
 // heapBase is what a Sentry's heap has without guests, in bytes.
 const heapBase = 16 << 20
 
-// chargedMemory is usedMemory, and what guests made the Sentry keep for them beside
-// files: what is in pipes and sockets, and all it knows of them. Some of that may be
-// garbage.
-func chargedMemory() uint64 {
+// charged is what the container has in memory, in bytes: that of its processes, each
+// page once, of its tmpfs files, and what it made the Sentry keep for it beside files:
+// what is in pipes and sockets, and all it knows of them. Some of that may be garbage.
+// Of several containers nobody knows whose it is: there it does not count. Neither does
+// what the host caches of files, as it can be dropped.
+func (c *container) charged() uint64 {
+	total := c.memory.Total()
+	if !c.sandbox.alone() {
+		return total
+	}
 	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(heap)
-	files := memfile.Total()
-	return max(files+tmpfs.HeapBytes(), files+max(heap[0].Value.Uint64(), heapBase)-heapBase)
+	return max(total, c.memory.Files()+max(heap[0].Value.Uint64(), heapBase)-heapBase)
 }
 
-// usedMemory is what the container has in memory, in bytes: that of its processes,
-// each page once, and of its tmpfs files. What the host caches of files does not
-// count, as it can be dropped.
-func usedMemory() uint64 { return memfile.Total() + tmpfs.HeapBytes() }
-
 // freeMemory is what guests could still use, in bytes (sysinfo(2), /proc/meminfo).
-func (s *sandbox) freeMemory() uint64 {
-	return s.k.TotalMemory.Load() - min(usedMemory(), s.k.TotalMemory.Load())
+func (c *container) freeMemory() uint64 {
+	total := c.group.TotalMemory.Load()
+	return total - min(c.memory.Total(), total)
 }
 
 // Between two looks at what is used, no more is filled than is left. The host's
@@ -51,23 +50,31 @@ func lookAgain(left uint64) time.Duration {
 
 // watchMemory kills as Linux does where there is a limit (mm/oom_kill.c): guests
 // take pages without asking the Sentry, so it looks, while any of them runs.
-func (s *sandbox) watchMemory() {
+func (c *container) watchMemory() {
 	for {
-		limit := s.memoryLimit.Load()
+		limit := c.memoryLimit.Load()
 		if limit == 0 {
-			<-s.limited // by an update
-			continue
+			select {
+			case <-c.limited: // by an update
+				continue
+			case <-c.gone:
+				return
+			}
 		}
-		idle, stirred := s.pid.Idle()
+		idle, stirred := c.group.Idle()
 		start := time.Now()
-		used := chargedMemory()
+		used := c.charged()
 		switch {
-		case used > limit && collected(limit):
+		case used > limit && c.collected(limit):
 			// It was garbage.
 		case used > limit:
-			s.outOfMemory(limit)
+			c.outOfMemory(limit)
 		case idle:
-			<-stirred
+			select {
+			case <-stirred:
+			case <-c.gone:
+				return
+			}
 		default:
 			// The look itself stays below a tenth of the time.
 			time.Sleep(max(lookAgain(limit-used), 10*time.Since(start)))
@@ -77,45 +84,45 @@ func (s *sandbox) watchMemory() {
 
 // collected frees what of the Sentry's heap is garbage, and reports whether that was
 // enough.
-func collected(limit uint64) bool {
-	if memfile.Total() > limit {
+func (c *container) collected(limit uint64) bool {
+	if c.memory.Files() > limit {
 		return false
 	}
 	debug.FreeOSMemory()
-	return chargedMemory() <= limit
+	return c.charged() <= limit
 }
 
 // outOfMemory has processes killed until that has helped. The others stand still
 // meanwhile, as those that want memory do on Linux.
-func (s *sandbox) outOfMemory(limit uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.paused {
-		_ = s.pid.Freeze(0) // nobody is waited for
-		defer s.pid.Thaw()
+func (c *container) outOfMemory(limit uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.paused {
+		_ = c.group.Freeze(0) // nobody is waited for
+		defer c.group.Thaw()
 	}
-	for before := chargedMemory(); before > limit; before = chargedMemory() {
+	for before := c.charged(); before > limit; before = c.charged() {
 		// Not one more than it takes: somebody may be dying already.
 		for end := time.Now().Add(dyingTime); mm.Releasing() > 0 && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
-		if chargedMemory() <= limit || collected(limit) {
+		if c.charged() <= limit || c.collected(limit) {
 			return
 		}
-		killed, ok := s.pid.OOMKill(limit)
+		killed, ok := c.group.OOMKill(limit)
 		if !ok {
 			// Nobody is left who could be.
 			time.Sleep(longLook)
 			return
 		}
-		s.k.Printk(3, killed.Log)
-		s.k.Warnf("%s", killed.Log)
+		c.k.Printk(3, killed.Log)
+		c.k.Warnf("%s", killed.Log)
 		enough := max(limit, before-min(before, killed.Resident/2))
 		select {
 		case <-killed.Done:
 		case <-time.After(dyingTime):
 		}
-		for end := time.Now().Add(dyingTime); chargedMemory() > enough && time.Now().Before(end); {
+		for end := time.Now().Add(dyingTime); c.charged() > enough && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
 	}
@@ -123,15 +130,15 @@ func (s *sandbox) outOfMemory(limit uint64) {
 
 // limitMemory has guests see the host's memory, or their limit of it if that is
 // not 0.
-func (s *sandbox) limitMemory(limit uint64) {
-	total := s.cfg.hostMemory
+func (c *container) limitMemory(limit uint64) {
+	total := c.sandbox.hostMemory
 	if limit > 0 {
 		total = min(total, limit)
 	}
-	s.k.TotalMemory.Store(total)
-	s.memoryLimit.Store(limit)
+	c.group.TotalMemory.Store(total)
+	c.memoryLimit.Store(limit)
 	select {
-	case s.limited <- struct{}{}:
+	case c.limited <- struct{}{}:
 	default:
 	}
 }

@@ -12,41 +12,41 @@ import (
 
 // start runs p in a pid namespace, with the given descriptors, whose reference
 // becomes the process's, and the terminal that it controls, if any.
-func (s *sandbox) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable, tty *terminal) (*kernel.ThreadGroup, error) {
+func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable, tty *terminal) (*kernel.ThreadGroup, error) {
 	lim, err := limits(p)
 	if err != nil {
 		return nil, control.Errorf(control.Invalid, "%v", err)
 	}
-	c := &vfs.Ctx{Creds: creds(p), Root: s.vfs.Root(), Cwd: s.vfs.Root(), Umask: p.Umask, FileLimit: lim[linux.RLIMIT_FSIZE].Cur}
+	x := &vfs.Ctx{Creds: creds(p), Root: c.vfs.Root(), Cwd: c.vfs.Root(), Umask: p.Umask, FileLimit: lim[linux.RLIMIT_FSIZE].Cur}
 	cwd := p.Cwd
 	if cwd == "" {
 		cwd = "/"
 	}
-	at, err := s.vfs.Walk(c, c.Root, cwd, vfs.Directory)
+	at, err := c.vfs.Walk(x, x.Root, cwd, vfs.Directory)
 	if err != nil {
 		return nil, control.Errorf(control.Invalid, "working directory %s: %v", cwd, err)
 	}
-	c.Cwd = at
-	name, f, err := s.find(c, p)
+	x.Cwd = at
+	name, f, err := c.find(x, p)
 	if err != nil {
 		return nil, startError(err)
 	}
 	var l kernel.Limits
 	l.SetAll(lim)
-	x := sys.Execution{Kernel: s.k, VFS: s.vfs, Ctx: c, File: f, Name: name, Args: p.Args, Env: p.Env, Limits: &l}
-	img, err := x.Load()
+	e := sys.Execution{Kernel: c.k, Cgroup: c.group, VFS: c.vfs, Ctx: x, File: f, Name: name, Args: p.Args, Env: p.Env, Limits: &l}
+	img, err := e.Load()
 	if err != nil {
 		return nil, startError(err)
 	}
 	in := &kernel.Init{
-		Namespace: ns, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
-		UTS: s.uts, IPC: s.ipc, Limits: lim,
-		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(c.Root, c.Cwd, p.Umask), VFS: s.vfs, Sockets: s.sockets},
+		Namespace: ns, Cgroup: c.group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
+		UTS: c.uts, IPC: c.ipc, Limits: lim,
+		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(x.Root, x.Cwd, p.Umask), VFS: c.vfs, Sockets: c.sandbox.sockets},
 	}
 	if tty != nil {
 		in.Terminal = &tty.Terminal
 	}
-	tg, err := s.k.Start(in)
+	tg, err := c.k.Start(in)
 	if err != nil {
 		img.Memory.DecUsers()
 		return nil, err
@@ -55,14 +55,14 @@ func (s *sandbox) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable, t
 	return tg, nil
 }
 
-// Check implements control.Sandbox.
-func (s *sandbox) Check() error {
-	p := &s.cfg.Process
-	c := &vfs.Ctx{Creds: creds(p), Root: s.vfs.Root(), Cwd: s.vfs.Root()}
-	if at, err := s.vfs.Walk(c, c.Root, p.Cwd, vfs.Directory); err == nil {
-		c.Cwd = at
+// Check implements control.Container.
+func (c *container) Check() error {
+	p := &c.cfg.Process
+	x := &vfs.Ctx{Creds: creds(p), Root: c.vfs.Root(), Cwd: c.vfs.Root()}
+	if at, err := c.vfs.Walk(x, x.Root, p.Cwd, vfs.Directory); err == nil {
+		x.Cwd = at
 	}
-	_, f, err := s.find(c, p)
+	_, f, err := c.find(x, p)
 	if err != nil {
 		return startError(err)
 	}
@@ -72,7 +72,7 @@ func (s *sandbox) Check() error {
 
 // find opens the program, looking in PATH if its name has no slash
 // (execvp(3)).
-func (s *sandbox) find(c *vfs.Ctx, p *Process) (string, *vfs.File, error) {
+func (c *container) find(x *vfs.Ctx, p *Process) (string, *vfs.File, error) {
 	name := p.Path
 	if name == "" && len(p.Args) > 0 {
 		name = p.Args[0]
@@ -81,7 +81,7 @@ func (s *sandbox) find(c *vfs.Ctx, p *Process) (string, *vfs.File, error) {
 		return "", nil, linux.ENOENT
 	}
 	if strings.Contains(name, "/") {
-		f, err := s.open(c, name)
+		f, err := c.open(x, name)
 		return name, f, err
 	}
 	path := "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -96,7 +96,7 @@ func (s *sandbox) find(c *vfs.Ctx, p *Process) (string, *vfs.File, error) {
 			dir = "."
 		}
 		full := strings.TrimSuffix(dir, "/") + "/" + name
-		f, err := s.open(c, full)
+		f, err := c.open(x, full)
 		if err == nil {
 			return full, f, nil
 		}
@@ -107,12 +107,12 @@ func (s *sandbox) find(c *vfs.Ctx, p *Process) (string, *vfs.File, error) {
 	return "", nil, last
 }
 
-func (s *sandbox) open(c *vfs.Ctx, name string) (*vfs.File, error) {
-	p, err := s.vfs.Walk(c, c.Cwd, name, 0)
+func (c *container) open(x *vfs.Ctx, name string) (*vfs.File, error) {
+	p, err := c.vfs.Walk(x, x.Cwd, name, 0)
 	if err != nil {
 		return nil, err
 	}
-	return s.vfs.OpenExec(c, p)
+	return c.vfs.OpenExec(x, p)
 }
 
 // startError says what keeps the first program from running.

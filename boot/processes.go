@@ -16,10 +16,10 @@ import (
 // hosted is an address space that a process of the host stands for.
 type hosted interface{ HostPID() int }
 
-// Processes implements control.Sandbox.
-func (s *sandbox) Processes() ([]control.Process, error) {
+// Processes implements control.Container.
+func (c *container) Processes() ([]control.Process, error) {
 	list := []control.Process{}
-	for _, tg := range s.pid.Groups() {
+	for _, tg := range c.group.Groups() {
 		if leader := tg.Leader(); leader != nil && !tg.Reaped() {
 			list = append(list, process(tg, leader))
 		}
@@ -61,47 +61,47 @@ func process(tg *kernel.ThreadGroup, leader *kernel.Task) control.Process {
 // freezeLimit is how long a task may be busy in the Sentry before Pause says so.
 const freezeLimit = 10 * time.Second
 
-// Pause implements control.Sandbox.
-func (s *sandbox) Pause() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// Pause implements control.Container.
+func (c *container) Pause() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case s.init == nil || s.init.Zombie():
-		return control.Errorf(control.NotStarted, "container %s is not running", s.cfg.ID)
-	case s.paused:
-		return control.Errorf(control.Invalid, "container %s is paused already", s.cfg.ID)
+	case c.init == nil || c.init.Zombie():
+		return control.Errorf(control.NotStarted, "container %s is not running", c.cfg.ID)
+	case c.paused:
+		return control.Errorf(control.Invalid, "container %s is paused already", c.cfg.ID)
 	}
-	if err := s.pid.Freeze(freezeLimit); err != nil {
-		s.pid.Thaw()
+	if err := c.group.Freeze(freezeLimit); err != nil {
+		c.group.Thaw()
 		return control.Errorf(control.Failed, "a process was busy for more than %v", freezeLimit)
 	}
-	s.paused = true
+	c.paused = true
 	return nil
 }
 
-// Resume implements control.Sandbox.
-func (s *sandbox) Resume() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.paused {
-		return control.Errorf(control.Invalid, "container %s is not paused", s.cfg.ID)
+// Resume implements control.Container.
+func (c *container) Resume() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.paused {
+		return control.Errorf(control.Invalid, "container %s is not paused", c.cfg.ID)
 	}
-	s.pid.Thaw()
-	s.paused = false
+	c.group.Thaw()
+	c.paused = false
 	return nil
 }
 
-// Limit implements control.Sandbox.
-func (s *sandbox) Limit(l control.Limits) error {
+// Limit implements control.Container.
+func (c *container) Limit(l control.Limits) error {
 	if l.MaxTasks != nil {
-		s.pid.SetMaxTasks(*l.MaxTasks)
+		c.group.SetMaxTasks(*l.MaxTasks)
 	}
 	if l.Memory != nil {
-		s.limitMemory(*l.Memory)
+		c.limitMemory(*l.Memory)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := *s.cpuTime.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := *c.cpuTime.Load()
 	if l.CPUQuota != nil {
 		t.Quota = *l.CPUQuota
 	}
@@ -111,24 +111,24 @@ func (s *sandbox) Limit(l control.Limits) error {
 	if l.CPUShares != nil {
 		t.Shares = *l.CPUShares
 	}
-	s.cpuTime.Store(&t)
+	c.cpuTime.Store(&t)
 	return nil
 }
 
 // limits is what the container's control group shows.
-func (s *sandbox) limits() cgroup.Limits {
-	t := s.cpuTime.Load()
+func (c *container) limits() cgroup.Limits {
+	t := c.cpuTime.Load()
 	return cgroup.Limits{
-		Memory: s.memoryLimit.Load(), UsedMemory: usedMemory(), Tasks: s.pid.MaxTasks(),
+		Memory: c.memoryLimit.Load(), UsedMemory: c.memory.Total(), Tasks: c.group.MaxTasks(),
 		Quota: t.Quota, Period: t.Period, Shares: t.Shares,
 	}
 }
 
-// Stats implements control.Sandbox.
-func (s *sandbox) Stats() (control.Stats, error) {
-	st := control.Stats{Resident: usedMemory(), OOMKills: s.k.OOMKills()}
-	st.UserNS, st.SystemNS = s.pid.CPUTime()
-	for _, tg := range s.pid.Groups() {
+// Stats implements control.Container.
+func (c *container) Stats() (control.Stats, error) {
+	st := control.Stats{Resident: c.memory.Total(), OOMKills: c.group.OOMKills()}
+	st.UserNS, st.SystemNS = c.group.CPUTime()
+	for _, tg := range c.group.Groups() {
 		st.Tasks += len(tg.Tasks())
 	}
 	return st, nil

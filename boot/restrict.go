@@ -11,14 +11,14 @@ import (
 
 // restrict covers masked paths and makes others read-only. One that is missing
 // needs neither (OCI runtime specification, Masked Paths).
-func (s *sandbox) restrict() error {
-	for _, name := range s.cfg.MaskedPaths {
-		if err := s.mask(name); absent(err) != nil {
+func (c *container) restrict() error {
+	for _, name := range c.cfg.MaskedPaths {
+		if err := c.mask(name); absent(err) != nil {
 			return fmt.Errorf("mask %s: %w", name, err)
 		}
 	}
-	for _, name := range s.cfg.ReadonlyPaths {
-		if err := s.readOnly(name); absent(err) != nil {
+	for _, name := range c.cfg.ReadonlyPaths {
+		if err := c.readOnly(name); absent(err) != nil {
 			return fmt.Errorf("make %s read-only: %w", name, err)
 		}
 	}
@@ -33,32 +33,32 @@ func absent(err error) error {
 }
 
 // mask covers a directory by an empty one, a file by /dev/null.
-func (s *sandbox) mask(name string) error {
-	c := s.self()
-	at, err := s.vfs.Walk(c, c.Root, path.Clean("/"+name), 0)
+func (c *container) mask(name string) error {
+	x := c.self()
+	at, err := c.vfs.Walk(x, x.Root, path.Clean("/"+name), 0)
 	if err != nil {
 		return err
 	}
 	if at.IsDir() {
-		empty := tmpfs.New(tmpfs.Options{Dev: s.nextDev(), Mode: 0o755})
-		_, err = s.vfs.MountAt(empty, at, "tmpfs", "", vfs.ReadOnly)
+		empty := tmpfs.New(tmpfs.Options{Dev: c.sandbox.nextDev(), Mode: 0o755, Memory: c.memory})
+		_, err = c.vfs.MountAt(empty, at, "tmpfs", "", vfs.ReadOnly)
 		return err
 	}
-	null, err := s.vfs.Walk(c, c.Root, "/dev/null", 0)
+	null, err := c.vfs.Walk(x, x.Root, "/dev/null", 0)
 	if err != nil {
 		return err
 	}
-	_, err = s.vfs.Bind(null, at, 0)
+	_, err = c.vfs.Bind(null, at, 0)
 	return err
 }
 
 // readOnly mounts what is at name on itself.
-func (s *sandbox) readOnly(name string) error {
-	c := s.self()
-	at, err := s.vfs.Walk(c, c.Root, path.Clean("/"+name), 0)
+func (c *container) readOnly(name string) error {
+	x := c.self()
+	at, err := c.vfs.Walk(x, x.Root, path.Clean("/"+name), 0)
 	if err != nil {
 		return err
 	}
-	_, err = s.vfs.Bind(at, at, vfs.ReadOnly)
+	_, err = c.vfs.Bind(at, at, vfs.ReadOnly)
 	return err
 }

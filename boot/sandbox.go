@@ -1,255 +1,187 @@
 package boot
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"glovebox/abi/linux"
 	"glovebox/control"
-	"glovebox/p9"
-	"glovebox/sentry/auth"
-	"glovebox/sentry/fs/devpts"
-	"glovebox/sentry/ipc"
+	"glovebox/host"
 	"glovebox/sentry/kernel"
+	"glovebox/sentry/memfile"
 	"glovebox/sentry/net/socket"
-	"glovebox/sentry/net/unix"
+	unixsocket "glovebox/sentry/net/unix"
+	"glovebox/sentry/platform"
 	"glovebox/sentry/vfs"
 )
 
-// A sandbox is the container that a Sentry runs, and answers runsc.
+// A sandbox is a Sentry: the containers that share its kernel. It ends with the first
+// of them; the others come and go (a pod).
 type sandbox struct {
-	cfg *Config
-	k   *kernel.Kernel
-	pid *kernel.PIDNamespace
-	uts *kernel.UTS
-	ipc *ipc.Namespace
-	vfs *vfs.VFS
-	// gofer serves the host's files. Without it there is no sandbox.
-	gofer *p9.Client
-	devs  int // device numbers given out
-	fds   *vfs.FDTable
-	tty   *terminal  // nil without a console
-	pts   *devpts.FS // on /dev/pts; nil without
-	// sockets is the container's network namespace.
+	k        *kernel.Kernel
+	platform platform.Platform
+	reopen   memfile.Reopener
+	// hostMemory is in bytes.
+	hostMemory uint64
+	// sockets is the network namespace.
 	sockets socket.Families
+	devs    atomic.Uint32 // device numbers given out
+	first   *container
 
-	mu     sync.Mutex
-	init   *kernel.ThreadGroup // guarded by mu; nil until Start
-	paused bool                // guarded by mu
-	// started is closed once there is init.
-	started chan struct{}
-	execs   execs
-
-	// cpuTime is never nil.
-	cpuTime atomic.Pointer[CPUTime]
-	// memoryLimit is the container's in bytes, 0 for none; limited is told that it
-	// may have one now.
-	memoryLimit atomic.Uint64
-	limited     chan struct{}
+	mu sync.Mutex
+	// containers are all that there are, by id; nil is one in the making. Guarded by mu.
+	containers map[string]*container
 }
 
 var _ control.Sandbox = (*sandbox)(nil)
 
-func newSandbox(cfg *Config, k *kernel.Kernel) (*sandbox, error) {
-	s := &sandbox{cfg: cfg, k: k, pid: k.NewPIDNamespace(), uts: kernel.NewUTS(cfg.Hostname, cfg.Domainname), ipc: ipc.NewNamespace(k.Host.ReadOnly),
-		started: make(chan struct{}), limited: make(chan struct{}, 1)}
-	s.limitMemory(cfg.Memory)
-	s.cpuTime.Store(&cfg.CPUTime)
-	k.FreeMemory = s.freeMemory
-	s.pid.SetMaxTasks(cfg.MaxTasks)
-	s.sockets = socket.Families{linux.AF_UNIX: new(unix.Namespace)}
-	err := s.mountAll()
-	if err != nil {
+// newSandbox makes a sandbox and its first container.
+func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform) (*sandbox, error) {
+	s := &sandbox{k: k, platform: p, reopen: host.ReopenMemory, hostMemory: cfg.hostMemory, containers: map[string]*container{}}
+	s.sockets = socket.Families{linux.AF_UNIX: new(unixsocket.Namespace)}
+	cfg.EndFD = -1
+	var err error
+	if s.first, err = s.newContainer(cfg); err != nil {
 		return nil, err
 	}
-	var open func(int) (*terminal, error)
-	if cfg.Console {
-		open = s.newConsole
-	}
-	if s.fds, s.tty, err = s.stdio(cfg.StdioFDs, open); err != nil {
-		return nil, err
-	}
+	s.containers[cfg.ID] = s.first
 	return s, nil
 }
 
-// Start implements control.Sandbox.
-func (s *sandbox) Start() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.init != nil {
-		return control.Errorf(control.Invalid, "container %s is running already", s.cfg.ID)
-	}
-	if err := s.startHooks(); err != nil {
-		return err
-	}
-	tg, err := s.start(&s.cfg.Process, s.pid, s.fds, s.tty)
-	if err != nil {
-		return err
-	}
-	s.init = tg
-	close(s.started)
-	go s.watchMemory()
-	return nil
-}
-
-// serve answers runsc until the container ends, and returns its status.
+// serve answers runsc until the first container ends, and returns its status.
 func (s *sandbox) serve(l *net.UnixListener) (int, error) {
-	go s.watchGofer()
-	if s.cfg.ConsoleSignals && s.tty != nil {
-		go s.relaySignals()
+	c := s.first
+	go c.exitWithGofer()
+	if c.cfg.ConsoleSignals && c.tty != nil {
+		go c.relaySignals()
 	}
-	if !s.cfg.Ends {
+	if !c.cfg.Ends {
 		return 0, control.Serve(l, s)
 	}
 	served := make(chan error, 1)
 	go func() { served <- control.Serve(l, s) }()
-	<-s.started
-	<-s.init.Done()
+	<-c.started
+	<-c.init.Done()
 	// Whoever waits learns the status by an answer or, as our parent, from us.
 	l.Close()
 	err := <-served
-	return control.WaitStatus(s.init.ExitStatus()).ExitCode(), err
+	return control.WaitStatus(c.init.ExitStatus()).ExitCode(), err
 }
 
-// watchGofer ends the Sentry with the gofer: a guest that lost its files must
-// not go on as if they were only broken.
-func (s *sandbox) watchGofer() {
-	<-s.gofer.Done()
+// exitWithGofer ends the Sentry with the first container's gofer: a guest that lost
+// its files must not go on as if they were only broken.
+func (c *container) exitWithGofer() {
+	<-c.gofer.Done()
 	fmt.Fprintln(os.Stderr, "runsc: the gofer is gone")
 	os.Exit(Failed)
 }
 
-// first returns the first process.
-func (s *sandbox) first() (*kernel.ThreadGroup, error) {
+// destroy ends the sandbox: the host takes back everything at once.
+func (s *sandbox) destroy() { os.Exit(0) }
+
+// Container implements control.Sandbox.
+func (s *sandbox) Container(id string) (control.Container, error) {
+	if id == "" {
+		return s.first, nil
+	}
+	return s.container(id)
+}
+
+func (s *sandbox) container(id string) (*container, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.init == nil {
-		return nil, control.Errorf(control.NotStarted, "container %s was not started", s.cfg.ID)
+	if c := s.containers[id]; c != nil {
+		return c, nil
 	}
-	return s.init, nil
+	return nil, control.Errorf(control.NotFound, "container %s: container not running", id)
 }
 
-// group returns the process with the given id, the first for 0.
-func (s *sandbox) group(pid int32) (*kernel.ThreadGroup, error) {
-	tg, err := s.first()
-	if err != nil || pid == 0 {
-		return tg, err
-	}
-	if tg = s.pid.Group(pid); tg == nil {
-		return nil, control.Errorf(control.NotFound, "no such process: %d", pid)
-	}
-	return tg, nil
-}
-
-// Signal implements control.Sandbox.
-func (s *sandbox) Signal(a control.SignalArgs) error {
-	if a.Signal < 0 || a.Signal > linux.NSIG {
-		return control.Errorf(control.Invalid, "no such signal: %d", a.Signal)
-	}
-	tg, err := s.group(a.PID)
+// Create implements control.Sandbox.
+func (s *sandbox) Create(a control.CreateArgs, files []*os.File) error {
+	fds, err := detach(files)
 	if err != nil {
 		return err
 	}
-	// As from a process of an ancestor's pid namespace: pid_namespaces(7).
-	send := func(g *kernel.ThreadGroup) error {
-		return g.SignalFromOutside(kernel.KillInfo(a.Signal, linux.SI_USER, 0, 0))
+	var cfg Config
+	if err = json.Unmarshal(a.Config, &cfg); err == nil {
+		err = cfg.claim(fds)
 	}
-	switch a.Scope {
-	case control.Foreground:
-		tty := s.tty
-		if a.PID != 0 {
-			tty = s.execs.terminal(tg)
-		}
-		if tty != nil {
-			s.k.SignalForeground(&tty.Terminal, a.Signal)
-			return nil
-		}
-	case control.Everyone:
-		for _, g := range s.pid.Groups() {
-			// One that ended meanwhile needs no signal.
-			_ = send(g)
-		}
-		return nil
-	case control.ProcessGroup:
-		pgid, _ := tg.IDs()
-		for _, g := range s.pid.Groups() {
-			if id, _ := g.IDs(); id == pgid {
-				_ = send(g)
-			}
-		}
-		return nil
+	if err == nil {
+		err = s.reserve(cfg.ID)
 	}
-	if tg.Zombie() || send(tg) != nil {
-		return control.Errorf(control.Finished, "process already finished")
-	}
-	return nil
-}
-
-// Wait implements control.Sandbox.
-func (s *sandbox) Wait(ctx context.Context, pid int32) (control.WaitStatus, error) {
-	tg, err := s.group(pid)
 	if err != nil {
-		return 0, err
+		closeFDs(fds)
+		return control.Errorf(control.Invalid, "%v", err)
 	}
-	select {
-	case <-tg.Done():
-		return control.WaitStatus(tg.ExitStatus()), nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-// State implements control.Sandbox.
-func (s *sandbox) State() (control.State, error) {
+	c, err := s.newContainer(&cfg)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.init == nil {
-		return control.State{Status: "created"}, nil
+	if err != nil {
+		delete(s.containers, cfg.ID)
+		return err
 	}
-	select {
-	case <-s.init.Done():
-		return control.State{Status: "stopped", Exit: control.WaitStatus(s.init.ExitStatus())}, nil
-	default:
+	s.containers[cfg.ID] = c
+	if fd := cfg.SignalFD; fd >= 0 && c.tty != nil {
+		cfg.SignalFD = -1
+		go c.readSignals(fd)
 	}
-	if s.paused {
-		return control.State{Status: "paused"}, nil
-	}
-	return control.State{Status: "running"}, nil
-}
-
-// Destroy implements control.Sandbox: the host takes back everything at once.
-func (s *sandbox) Destroy() error {
-	os.Exit(0)
+	go c.watch()
 	return nil
 }
 
-// creds are the credentials that p starts with.
-func creds(p *Process) *auth.Creds {
-	groups := slices.Clone(p.ExtraGIDs)
-	slices.Sort(groups)
-	return &auth.Creds{
-		UID: p.UID, EUID: p.UID, SUID: p.UID, FSUID: p.UID,
-		GID: p.GID, EGID: p.GID, SGID: p.GID, FSGID: p.GID,
-		Groups:    slices.Compact(groups),
-		Permitted: auth.CapSet(p.Caps.Permitted), Inheritable: auth.CapSet(p.Caps.Inheritable),
-		Effective: auth.CapSet(p.Caps.Effective), Bounding: auth.CapSet(p.Caps.Bounding),
-		Ambient: auth.CapSet(p.Caps.Ambient), NoNewPrivs: p.NoNewPrivileges,
+// reserve takes an id for a container in the making.
+func (s *sandbox) reserve(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.containers[id]; ok || id == "" {
+		return fmt.Errorf("container %q is there already", id)
 	}
+	s.containers[id] = nil
+	return nil
 }
 
-// limits are the resource limits that p starts with.
-func limits(p *Process) (l [linux.RLIM_NLIMITS]linux.Rlimit, err error) {
-	l = kernel.DefaultLimits()
-	for _, r := range p.Rlimits {
-		if r.Resource < 0 || r.Resource >= len(l) {
-			return l, fmt.Errorf("no such resource limit: %d", r.Resource)
-		}
-		l[r.Resource] = linux.Rlimit{Cur: r.Cur, Max: r.Max}
-	}
-	return l, nil
+// alone reports whether the first container is the only one.
+func (s *sandbox) alone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.containers) <= 1
 }
+
+func (s *sandbox) forget(c *container) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.containers, c.cfg.ID)
+}
+
+// claim turns numbers of descriptors that came along into the descriptors.
+func (cfg *Config) claim(fds []int) error {
+	used := make([]bool, len(fds))
+	all := []*int{&cfg.GoferFDs[0], &cfg.GoferFDs[1], &cfg.EndFD, &cfg.SignalFD, &cfg.StdioFDs[0], &cfg.StdioFDs[1], &cfg.StdioFDs[2]}
+	for i, n := range all {
+		if *n < 0 && i >= 2 {
+			continue
+		}
+		if *n < 0 || *n >= len(fds) || used[*n] {
+			return fmt.Errorf("descriptor %d of %d", *n, len(fds))
+		}
+		used[*n] = true
+		*n = fds[*n]
+	}
+	for i, u := range used {
+		if !u {
+			unix.Close(fds[i])
+		}
+	}
+	cfg.LogFD, cfg.DebugLogFD, cfg.ControlFD, cfg.ProcFD = -1, -1, -1, -1
+	return nil
+}
+
+// nextDev returns a device number for a file system (st_dev), as Linux gives those
+// without a device.
+func (s *sandbox) nextDev() uint64 { return vfs.MakeDev(0, s.devs.Add(1)) }

@@ -13,7 +13,7 @@ import (
 // stdio returns the descriptors that a process starts with, and its terminal if
 // it has one: the host's fds, which become the table's, -1 for none. open makes
 // the terminal.
-func (s *sandbox) stdio(fds [3]int, open func(fd int) (*terminal, error)) (*vfs.FDTable, *terminal, error) {
+func (c *container) stdio(fds [3]int, open func(fd int) (*terminal, error)) (*vfs.FDTable, *terminal, error) {
 	t := vfs.NewFDTable()
 	var tty *terminal
 	var streams []*hostfd.File
@@ -42,7 +42,7 @@ func (s *sandbox) stdio(fds [3]int, open func(fd int) (*terminal, error)) (*vfs.
 					return nil, nil, fmt.Errorf("terminal: %w", err)
 				}
 			}
-			f = tty.stream(s.self(), h, mode)
+			f = tty.stream(c.self(), h, mode)
 		default:
 			f = vfs.NewAnonFile(h.Name(), h, mode)
 		}

@@ -27,7 +27,7 @@ type terminal struct {
 const consoleMajor, consoleMinor = 5, 1
 
 // newTerminal makes the terminal of the host's descriptor fd for a user.
-func (s *sandbox) newTerminal(fd int, uid, gid uint32) (*terminal, error) {
+func (c *container) newTerminal(fd int, uid, gid uint32) (*terminal, error) {
 	again, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		return nil, err
@@ -39,38 +39,38 @@ func (s *sandbox) newTerminal(fd int, uid, gid uint32) (*terminal, error) {
 	t := &terminal{host: h, release: func() {}}
 	t.Dev = uint32(vfs.MakeDev(consoleMajor, consoleMinor))
 	t.Open = func(*vfs.Ctx, uint32) (vfs.FileOps, error) { return borrowed{&console{t.host, t}}, nil }
-	if s.pts == nil {
+	if c.pts == nil {
 		return t, nil
 	}
-	i, release, err := s.pts.Adopt(uid, gid, t.Open)
+	i, release, err := c.pts.Adopt(uid, gid, t.Open)
 	if err != nil {
 		return nil, err
 	}
 	t.release, t.Dev = release, uint32(devpts.Device(i))
-	c := s.self()
-	if at, err := s.vfs.Walk(c, c.Root, "/dev/pts/"+strconv.Itoa(i), 0); err == nil {
+	x := c.self()
+	if at, err := c.vfs.Walk(x, x.Root, "/dev/pts/"+strconv.Itoa(i), 0); err == nil {
 		t.at = at
 	}
 	return t, nil
 }
 
 // newConsole makes the first process's terminal, which is /dev/console, too.
-func (s *sandbox) newConsole(fd int) (*terminal, error) {
-	p := &s.cfg.Process
-	t, err := s.newTerminal(fd, p.UID, p.GID)
+func (c *container) newConsole(fd int) (*terminal, error) {
+	p := &c.cfg.Process
+	t, err := c.newTerminal(fd, p.UID, p.GID)
 	if err != nil {
 		return nil, err
 	}
-	s.vfs.Devices[vfs.Device{Kind: linux.S_IFCHR, Major: consoleMajor, Minor: consoleMinor}] =
-		func(c *vfs.Ctx, _ vfs.Path, flags uint32) (vfs.FileOps, error) { return t.Open(c, flags) }
-	c := s.self()
-	owner := *c.Creds
+	c.vfs.Devices[vfs.Device{Kind: linux.S_IFCHR, Major: consoleMajor, Minor: consoleMinor}] =
+		func(x *vfs.Ctx, _ vfs.Path, flags uint32) (vfs.FileOps, error) { return t.Open(x, flags) }
+	x := c.self()
+	owner := *x.Creds
 	owner.FSUID, owner.FSGID = p.UID, p.GID
-	c.Creds = &owner
+	x.Creds = &owner
 	const name = "/dev/console"
 	// A /dev of the host's may refuse that: then it has no such name.
-	_ = s.vfs.Mknod(c, c.Root, name, linux.S_IFCHR|0o620, vfs.MakeDev(consoleMajor, consoleMinor))
-	if at, err := s.vfs.Walk(c, c.Root, name, 0); t.at.IsZero() && err == nil && at.Inode().Kind() == linux.S_IFCHR {
+	_ = c.vfs.Mknod(x, x.Root, name, linux.S_IFCHR|0o620, vfs.MakeDev(consoleMajor, consoleMinor))
+	if at, err := c.vfs.Walk(x, x.Root, name, 0); t.at.IsZero() && err == nil && at.Inode().Kind() == linux.S_IFCHR {
 		t.at = at
 	}
 	return t, nil

@@ -13,6 +13,10 @@ var ErrGone = errors.New("the sandbox has gone")
 
 // A Client asks one sandbox. Its methods may be called at once.
 type Client struct {
+	// Container is whom its questions are about; "" is the sandbox's first. Set
+	// before the first of them.
+	Container string
+
 	c *conn
 
 	mu      sync.Mutex
@@ -43,6 +47,11 @@ func (c *Client) Close() error {
 	err := c.c.unix.Close()
 	c.reader.Wait()
 	return err
+}
+
+// Create makes the container that c is about: config is for CreateArgs.
+func (c *Client) Create(config json.RawMessage, fds ...int) error {
+	return c.call(methodCreate, CreateArgs{Config: config}, nil, fds...)
 }
 
 // Check answers once the sandbox is ready, with what Start would fail of now: that
@@ -114,16 +123,19 @@ func (c *Client) State() (State, error) {
 	return s, err
 }
 
-// Destroy ends the sandbox; one that is gone already is fine.
+// Destroy ends the container, and with the first one the sandbox. One that is gone
+// already is fine.
 func (c *Client) Destroy() error {
-	if err := c.call(methodDestroy, nil, nil); err != nil && !errors.Is(err, ErrGone) {
-		return err
+	err := c.call(methodDestroy, nil, nil)
+	var e *Error
+	if errors.Is(err, ErrGone) || errors.As(err, &e) && e.Code == NotFound {
+		return nil
 	}
-	return nil
+	return err
 }
 
 func (c *Client) call(method string, args, result any, fds ...int) error {
-	r := request{Version: Version, Method: method, FDs: len(fds)}
+	r := request{Version: Version, Method: method, Container: c.Container, FDs: len(fds)}
 	if args != nil {
 		b, err := json.Marshal(args)
 		if err != nil {

@@ -26,6 +26,16 @@ func (f *fake) Strace(ctx context.Context, calls []string, out *os.File) error {
 	<-ctx.Done()
 	return nil
 }
+func (f *fake) Container(id string) (Container, error) {
+	if id != "" && id != "first" {
+		return nil, Errorf(NotFound, "no %s", id)
+	}
+	return f, nil
+}
+func (f *fake) Create(a CreateArgs, files []*os.File) error {
+	defer closeAll(files)
+	return Errorf(Invalid, "%s with %d descriptors", a.Config, len(files))
+}
 func (f *fake) Stacks(out *os.File) error { return out.Close() }
 func (f *fake) Check() error              { return nil }
 func (f *fake) Start() error              { return Errorf(NoProgram, "/nix: no such file or directory") }
@@ -247,4 +257,28 @@ func FuzzLine(f *testing.F) {
 			answer(t.Context(), &fake{ended: ended, signals: make(chan SignalArgs, 1)}, &r, nil)
 		}
 	})
+}
+
+func TestContainers(t *testing.T) {
+	_, c, stop := serve(t)
+	defer c.Close()
+	defer stop()
+	c.Container = "first"
+	if s, err := c.State(); err != nil || s.Status != "running" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	c.Container = "other"
+	var e *Error
+	if _, err := c.State(); !errors.As(err, &e) || e.Code != NotFound || e.Msg != "no other" {
+		t.Errorf("State: %v", err)
+	}
+	if err := c.Destroy(); err != nil {
+		t.Errorf("Destroy of what is not there: %v", err)
+	}
+	if err := c.Create([]byte(`{"a":1}`), 0, 1, 1); err == nil || err.Error() != `{"a":1} with 3 descriptors` {
+		t.Errorf("Create: %v", err)
+	}
+	if err := c.call(methodExec, ExecArgs{}, nil, 0); !errors.As(err, &e) || e.Code != Invalid {
+		t.Errorf("Exec with one descriptor: %v", err)
+	}
 }

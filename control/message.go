@@ -22,11 +22,13 @@ const (
 
 // A request asks for a method. FDs is how many descriptors came along.
 type request struct {
-	Version int             `json:"v"`
-	ID      uint64          `json:"id"`
-	Method  string          `json:"method"`
-	Args    json.RawMessage `json:"args,omitempty"`
-	FDs     int             `json:"fds,omitempty"`
+	Version int    `json:"v"`
+	ID      uint64 `json:"id"`
+	Method  string `json:"method"`
+	// Container is whom it is about; "" is the sandbox's first.
+	Container string          `json:"container,omitempty"`
+	Args      json.RawMessage `json:"args,omitempty"`
+	FDs       int             `json:"fds,omitempty"`
 }
 
 // A response answers the request of the same id.
@@ -38,6 +40,7 @@ type response struct {
 
 // Methods.
 const (
+	methodCreate    = "create"
 	methodCheck     = "check"
 	methodStart     = "start"
 	methodSignal    = "signal"
@@ -80,6 +83,13 @@ func (e *Error) Error() string { return e.Msg }
 // Errorf makes an Error with a code.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Msg: fmt.Sprintf(format, args...)}
+}
+
+// CreateArgs say what container to make beside those that are there.
+type CreateArgs struct {
+	// Config is a boot.Config. Its descriptors are numbers of those that come
+	// along, from 0 on; -1 is none.
+	Config json.RawMessage `json:"config"`
 }
 
 // ExecArgs say what to run beside the first process. Descriptors 0, 1 and 2

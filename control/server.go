@@ -14,10 +14,20 @@ import (
 	"glovebox/host"
 )
 
-// A Sandbox answers requests. Every method may be called by several goroutines
-// at once; only the waits may block for long, and must end with their context.
-// An error that is an *Error keeps its code on the way.
+// A Sandbox has containers. Every method, of theirs too, may be called by several
+// goroutines at once; only the waits may block for long, and must end with their
+// context. An error that is an *Error keeps its code on the way.
 type Sandbox interface {
+	// Container returns the one with an id, the first for "".
+	Container(id string) (Container, error)
+	// Create makes one more. The files are the sandbox's, whatever it answers.
+	Create(a CreateArgs, files []*os.File) error
+	// Stacks writes to out, which is then its, what the Sentry does.
+	Stacks(out *os.File) error
+}
+
+// A Container answers what is asked about it.
+type Container interface {
 	// Check looks for the first process's program.
 	Check() error
 	// Start runs the container's first process.
@@ -33,8 +43,6 @@ type Sandbox interface {
 	// Strace has out, which is then its, get a line for each of the calls, all
 	// if none is named, until ctx ends.
 	Strace(ctx context.Context, calls []string, out *os.File) error
-	// Stacks writes to out, which is then its, what the Sentry does.
-	Stacks(out *os.File) error
 	// WaitExec returns the status of a process that Exec started.
 	WaitExec(ctx context.Context, id uint64) (WaitStatus, error)
 	// Processes lists the container's processes.
@@ -48,7 +56,8 @@ type Sandbox interface {
 	Stats() (Stats, error)
 	// State returns how far the container is.
 	State() (State, error)
-	// Destroy ends the sandbox. The answer may be lost.
+	// Destroy ends the container, and with the first one the sandbox: then the
+	// answer may be lost.
 	Destroy() error
 }
 
@@ -182,75 +191,105 @@ func answer(ctx context.Context, s Sandbox, r *request, files []*os.File) respon
 }
 
 // takes is how many descriptors come with a request.
-var takes = map[string]int{methodExec: 3, methodStrace: 1, methodStacks: 1}
+var takes = map[string]int{methodExec: 3, methodStrace: 1, methodStacks: 1, methodCreate: some}
+
+// some descriptors are for the method itself to look at.
+const some = -1
 
 func call(ctx context.Context, s Sandbox, r *request, files []*os.File) (any, error) {
-	if want := takes[r.Method]; r.Version != Version || want == 0 || len(files) != want {
-		closeAll(files)
-		if r.Version == Version && want != len(files) {
-			return nil, Errorf(Invalid, "%s: %d descriptors, want %d", r.Method, len(files), want)
-		}
+	want := takes[r.Method]
+	err := error(nil)
+	switch {
+	case r.Version != Version:
+		err = Errorf(Invalid, "control protocol %d is not the sandbox's %d", r.Version, Version)
+	case want != some && len(files) != want:
+		err = Errorf(Invalid, "%s: %d descriptors, want %d", r.Method, len(files), want)
 	}
-	if r.Version != Version {
-		return nil, Errorf(Invalid, "control protocol %d is not the sandbox's %d", r.Version, Version)
+	if err != nil {
+		closeAll(files)
+		return nil, err
 	}
 	switch r.Method {
-	case methodCheck:
-		return nil, s.Check()
-	case methodStart:
-		return nil, s.Start()
-	case methodSignal:
-		var a SignalArgs
-		if err := json.Unmarshal(r.Args, &a); err != nil {
-			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
+	case methodCreate:
+		a, err := args[CreateArgs](r, files)
+		if err != nil {
+			return nil, err
 		}
-		return nil, s.Signal(a)
-	case methodWait:
-		var pid int32
-		if err := json.Unmarshal(r.Args, &pid); err != nil {
-			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
-		}
-		return s.Wait(ctx, pid)
-	case methodExec:
-		var a ExecArgs
-		if err := json.Unmarshal(r.Args, &a); err != nil {
-			closeAll(files)
-			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
-		}
-		return s.Exec(ctx, a, files)
-	case methodStrace:
-		var calls []string
-		if err := json.Unmarshal(r.Args, &calls); err != nil {
-			closeAll(files)
-			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
-		}
-		return nil, s.Strace(ctx, calls, files[0])
+		return nil, s.Create(a, files)
 	case methodStacks:
 		return nil, s.Stacks(files[0])
+	}
+	c, err := s.Container(r.Container)
+	if err != nil {
+		closeAll(files)
+		return nil, err
+	}
+	return callContainer(ctx, c, r, files)
+}
+
+// args decodes the arguments of a request. The files are closed if that fails.
+func args[T any](r *request, files []*os.File) (a T, err error) {
+	if err := json.Unmarshal(r.Args, &a); err != nil {
+		closeAll(files)
+		return a, Errorf(Invalid, "%s: %v", r.Method, err)
+	}
+	return a, nil
+}
+
+func callContainer(ctx context.Context, c Container, r *request, files []*os.File) (any, error) {
+	switch r.Method {
+	case methodCheck:
+		return nil, c.Check()
+	case methodStart:
+		return nil, c.Start()
+	case methodSignal:
+		a, err := args[SignalArgs](r, nil)
+		if err != nil {
+			return nil, err
+		}
+		return nil, c.Signal(a)
+	case methodWait:
+		pid, err := args[int32](r, nil)
+		if err != nil {
+			return nil, err
+		}
+		return c.Wait(ctx, pid)
+	case methodExec:
+		a, err := args[ExecArgs](r, files)
+		if err != nil {
+			return nil, err
+		}
+		return c.Exec(ctx, a, files)
+	case methodStrace:
+		calls, err := args[[]string](r, files)
+		if err != nil {
+			return nil, err
+		}
+		return nil, c.Strace(ctx, calls, files[0])
 	case methodWaitExec:
-		var id uint64
-		if err := json.Unmarshal(r.Args, &id); err != nil {
-			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
+		id, err := args[uint64](r, nil)
+		if err != nil {
+			return nil, err
 		}
-		return s.WaitExec(ctx, id)
+		return c.WaitExec(ctx, id)
 	case methodPause:
-		return nil, s.Pause()
+		return nil, c.Pause()
 	case methodResume:
-		return nil, s.Resume()
+		return nil, c.Resume()
 	case methodLimit:
-		var l Limits
-		if err := json.Unmarshal(r.Args, &l); err != nil {
-			return nil, Errorf(Invalid, "%s: %v", r.Method, err)
+		l, err := args[Limits](r, nil)
+		if err != nil {
+			return nil, err
 		}
-		return nil, s.Limit(l)
+		return nil, c.Limit(l)
 	case methodStats:
-		return s.Stats()
+		return c.Stats()
 	case methodProcesses:
-		return s.Processes()
+		return c.Processes()
 	case methodState:
-		return s.State()
+		return c.State()
 	case methodDestroy:
-		return nil, s.Destroy()
+		return nil, c.Destroy()
 	}
 	return nil, Errorf(Invalid, "unknown method %q", r.Method)
 }

@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"glovebox/boot"
 	"glovebox/oci/sandbox"
 )
@@ -19,7 +21,7 @@ var bootCommand = command{
 				return 0, fmt.Errorf("enter the sandbox: %w", err)
 			}
 			status := boot.Main(cfg)
-			sandbox.NoteStatus(status)
+			boot.NoteStatus(unix.Stderr, status)
 			return status, nil
 		}
 	},

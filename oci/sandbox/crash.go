@@ -5,14 +5,14 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"glovebox/boot"
 )
 
 // crashSize is how much of a dying process's last words are kept; its last bytes
 // are for the status of one that ends in order.
 const (
-	crashSize  = 256 << 10
-	statusAt   = crashSize - statusSize
-	statusSize = 16
+	crashSize = boot.StatusAt + boot.StatusSize
 )
 
 // A crashLog is the standard error of a process that is not supposed to say
@@ -41,7 +41,7 @@ func (l crashLog) text() string {
 	if l.fd < 0 {
 		return ""
 	}
-	b := make([]byte, statusAt)
+	b := make([]byte, boot.StatusAt)
 	n, err := unix.Pread(l.fd, b, 0)
 	if err != nil {
 		return ""

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"glovebox/boot"
 )
 
 // endName is the file in Options.SocketDir that says how a detached sandbox ended.
@@ -41,19 +43,12 @@ func (e End) LastWords() string {
 	return "the sandbox died: " + first // what Go's runtime says
 }
 
-// NoteStatus leaves the status with which this process, a Sentry, is about to end.
-func NoteStatus(status int) {
-	b := make([]byte, statusSize)
-	copy(b, strconv.Itoa(status))
-	_, _ = unix.Pwrite(unix.Stderr, b, statusAt) // all that is lost is a message
-}
-
 // keepEnd copies what is in the Sentry's crash log, the gofer's standard error, to
 // fd. None of it is believed.
 func keepEnd(fd int) {
 	log := crashLog{unix.Stderr}
-	b := make([]byte, statusSize)
-	n, err := unix.Pread(log.fd, b, statusAt)
+	b := make([]byte, boot.StatusSize)
+	n, err := unix.Pread(log.fd, b, boot.StatusAt)
 	if err != nil {
 		return
 	}

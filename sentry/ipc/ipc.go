@@ -17,7 +17,7 @@ import (
 
 // A Namespace is the objects that the processes of a container share.
 type Namespace struct {
-	reopen memfile.Reopener
+	memory *memfile.Account
 
 	mu   sync.Mutex
 	shms table[*Segment] // guarded by mu
@@ -29,9 +29,8 @@ type Namespace struct {
 	mqID  uint64 // guarded by mu; of the last queue that was made
 }
 
-// NewNamespace returns an empty namespace, whose segments are memory files that
-// reopen can reopen.
-func NewNamespace(reopen memfile.Reopener) *Namespace { return &Namespace{reopen: reopen} }
+// NewNamespace returns an empty namespace, whose segments are memory's.
+func NewNamespace(memory *memfile.Account) *Namespace { return &Namespace{memory: memory} }
 
 // A Who is on whose behalf a call is made.
 type Who struct {

@@ -41,7 +41,7 @@ func (ns *Namespace) Shmget(w Who, key int32, size uint64, flags uint32) (int32,
 		if size == 0 || size > maxSegment {
 			return nil, linux.EINVAL
 		}
-		mem, err := memfile.NewShared("sysv", ns.reopen)
+		mem, err := ns.memory.NewShared("sysv")
 		if err != nil {
 			return nil, err
 		}

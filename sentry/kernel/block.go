@@ -132,7 +132,7 @@ func (t *Task) sleep(deadline int64) (late bool) {
 	}
 	t.cpu.start(Now())
 	t.asleep.Store(false)
-	t.k.stir()
+	t.tg.cg.stir()
 	return late
 }
 

@@ -192,7 +192,7 @@ func (t *Task) newGroup(f uint64, exitSignal int) *ThreadGroup {
 	if !validSignal(exitSignal) {
 		exitSignal = 0 // the parent hears nothing (do_notify_parent)
 	}
-	tg := &ThreadGroup{k: t.k, ns: p.ns, exitSignal: exitSignal, done: make(chan struct{})}
+	tg := &ThreadGroup{k: t.k, ns: p.ns, cg: p.cg, exitSignal: exitSignal, done: make(chan struct{})}
 	tg.limits.SetAll(p.limits.All())
 	tg.oomScore.Store(p.oomScore.Load())
 	tg.dumpable.Store(p.dumpable.Load())
@@ -218,7 +218,7 @@ func (t *Task) enrol(child *Task, a *CloneArgs) error {
 	if t.work.Load()&(workSignal|workKill) != 0 {
 		return linux.ERESTARTNOINTR
 	}
-	id, err := t.tg.ns.allocLocked(a.SetTID)
+	id, err := t.tg.ns.allocLocked(a.SetTID, t.tg.cg)
 	if err != nil {
 		return err
 	}
@@ -239,7 +239,8 @@ func (t *Task) enrol(child *Task, a *CloneArgs) error {
 		t.enrolGroupLocked(child, a)
 	}
 	tg.tasks = append(tg.tasks, child)
-	tg.ns.enterLocked(child)
+	tg.ns.tasks[id] = child
+	tg.cg.enterLocked(child)
 	k.running.Add(1)
 	if a.Flags&linux.CLONE_THREAD == 0 {
 		tg.WatchCPU()
@@ -291,6 +292,7 @@ const DefaultSlackNS = 50_000
 // first, or one that exec adds to it.
 type Init struct {
 	Namespace *PIDNamespace
+	Cgroup    *Cgroup
 	Memory    Memory // loaded; the reference becomes the task's
 	Regs      arch.Regs
 	Creds     *auth.Creds
@@ -315,17 +317,17 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	t.cred.Store(in.Creds)
 	t.uts, t.ipc = in.UTS, in.IPC
 	if t.ipc == nil {
-		t.ipc = ipc.NewNamespace(k.Host.ReadOnly)
+		t.ipc = ipc.NewNamespace(in.Cgroup.Host.Memory)
 	}
 	t.SetComm(in.Comm)
 	t.mem.AddressSpace().SetName(in.Comm)
 	t.files.v = in.Files
-	tg := &ThreadGroup{k: k, ns: in.Namespace, exitSignal: linux.SIGCHLD, sighand: &SigHand{users: 1}, done: make(chan struct{})}
+	tg := &ThreadGroup{k: k, ns: in.Namespace, cg: in.Cgroup, exitSignal: linux.SIGCHLD, sighand: &SigHand{users: 1}, done: make(chan struct{})}
 	tg.limits.SetAll(in.Limits)
 	tg.dumpable.Store(linux.SUID_DUMP_USER)
 	t.tg = tg
 	k.tree.Lock()
-	id, err := in.Namespace.allocLocked(0)
+	id, err := in.Namespace.allocLocked(0, in.Cgroup)
 	if err != nil {
 		k.tree.Unlock()
 		ctx.Release()
@@ -339,7 +341,8 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 		in.Namespace.init = tg
 		tg.unkillable = true
 	}
-	in.Namespace.enterLocked(t)
+	in.Namespace.tasks[id] = t
+	in.Cgroup.enterLocked(t)
 	in.Namespace.groups[id] = tg
 	tg.newSessionLocked()
 	if tm := in.Terminal; tm != nil {
@@ -349,7 +352,7 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	k.running.Add(1)
 	k.tree.Unlock()
 	tg.WatchCPU()
-	k.stir()
+	in.Cgroup.stir()
 	go t.run()
 	return tg, nil
 }

@@ -93,6 +93,7 @@ func (t *Task) killSiblings() error {
 	tg.execing = nil
 	if err == nil && tg.leader != t {
 		delete(tg.ns.tasks, t.TID())
+		delete(tg.cg.tasks, tg.leader)
 		t.startNS = tg.leader.startNS
 		t.tid.Store(tg.id)
 		tg.leader = t

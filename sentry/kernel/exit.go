@@ -107,6 +107,7 @@ func (t *Task) leaveGroup() (last bool) {
 	}
 	if t != tg.leader {
 		delete(tg.ns.tasks, t.TID())
+		delete(tg.cg.tasks, t)
 	}
 	for _, c := range tg.children {
 		if c.parentTask != t {
@@ -281,7 +282,7 @@ func exitCode(status int32) (code, val int32) {
 // reapLocked forgets tg (release_task).
 func (tg *ThreadGroup) reapLocked() {
 	tg.state = groupReaped
-	tg.ns.reaped.add(tg.usageLocked())
+	tg.cg.reapLocked(tg)
 	if p := tg.parent; p != nil {
 		p.childUsage.add(tg.usageLocked())
 		p.childUsage.add(tg.childUsage)

@@ -13,6 +13,7 @@ import (
 	"glovebox/sentry/arch"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/guest"
+	"glovebox/sentry/memfile"
 	"glovebox/sentry/mm"
 	"glovebox/sentry/platform"
 )
@@ -36,8 +37,9 @@ type (
 
 // A world is the programs and handlers of one test.
 type world struct {
-	t *testing.T
-	k *Kernel
+	host *mm.Host
+	t    *testing.T
+	k    *Kernel
 
 	mu       sync.Mutex
 	programs []program // guarded by mu
@@ -46,7 +48,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, k: &Kernel{CPUs: 2}}
-	w.k.Host = &mm.Host{Platform: w, ReadOnly: reopen}
+	w.host = &mm.Host{Platform: w, Memory: &memfile.Account{Reopen: reopen}}
 	w.k.Syscall = w.syscall
 	return w
 }
@@ -72,7 +74,7 @@ func (w *world) action(flags uint64, h handler) *linux.Sigaction {
 // run starts p as the init of a namespace and waits until all is over.
 func (w *world) run(p program) int32 {
 	w.t.Helper()
-	m, err := mm.New(w.k.Host)
+	m, err := mm.New(w.host)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -85,7 +87,7 @@ func (w *world) run(p program) int32 {
 		}
 	}
 	tg, err := w.k.Start(&Init{
-		Namespace: w.k.NewPIDNamespace(), Memory: m,
+		Namespace: w.k.NewPIDNamespace(), Cgroup: w.k.NewCgroup(w.host), Memory: m,
 		Regs:  arch.Regs{RIP: fakeSite, RSP: fakeStack, RBX: w.program(p)},
 		Creds: &auth.Creds{Permitted: auth.AllCaps, Effective: auth.AllCaps, Bounding: auth.AllCaps},
 		Comm:  "init", UTS: NewUTS("h", ""), Limits: DefaultLimits(),

@@ -6,18 +6,18 @@ import (
 	"glovebox/abi/linux"
 )
 
-// Freeze keeps the tasks of ns from running guest code until Thaw, those that
+// Freeze keeps the tasks of cg from running guest code until Thaw, those that
 // are made meanwhile too, and returns when none does. Waits and timers go on, and
 // a task can be killed (cgroup.freeze of cgroups(7)). ETIMEDOUT: one was busy in
 // the Sentry for longer than limit, and runs no guest code afterwards.
-func (ns *PIDNamespace) Freeze(limit time.Duration) error {
-	ns.k.tree.Lock()
-	ns.frozen = true
-	tasks := make([]*Task, 0, len(ns.tasks))
-	for _, t := range ns.tasks {
+func (cg *Cgroup) Freeze(limit time.Duration) error {
+	cg.k.tree.Lock()
+	cg.frozen = true
+	tasks := make([]*Task, 0, len(cg.tasks))
+	for t := range cg.tasks {
 		tasks = append(tasks, t)
 	}
-	ns.k.tree.Unlock()
+	cg.k.tree.Unlock()
 	for _, t := range tasks {
 		t.interrupt(workFreeze)
 	}
@@ -36,25 +36,17 @@ func (ns *PIDNamespace) Freeze(limit time.Duration) error {
 }
 
 // Thaw ends Freeze.
-func (ns *PIDNamespace) Thaw() {
-	ns.k.tree.Lock()
-	defer ns.k.tree.Unlock()
-	ns.frozen = false
-	for _, t := range ns.tasks {
+func (cg *Cgroup) Thaw() {
+	cg.k.tree.Lock()
+	defer cg.k.tree.Unlock()
+	cg.frozen = false
+	for t := range cg.tasks {
 		t.work.And(^uint32(workFreeze))
 		t.Wake()
 	}
 }
 
-// enterLocked has a task that is new in ns share its fate.
-func (ns *PIDNamespace) enterLocked(t *Task) {
-	ns.tasks[t.TID()] = t
-	if ns.frozen {
-		t.work.Or(workFreeze)
-	}
-}
-
-// freezeHere waits until t's namespace is thawed, or t is killed.
+// freezeHere waits until t's control group is thawed, or t is killed.
 func (t *Task) freezeHere() {
 	for t.work.Load()&workFreeze != 0 && t.work.Load()&workKill == 0 {
 		t.sleep(Forever)

@@ -7,15 +7,12 @@ import (
 
 	"glovebox/sentry/arch"
 	"glovebox/sentry/lock"
-	"glovebox/sentry/mm"
 	"glovebox/sentry/vdso"
 )
 
 // A Kernel is one Sentry: every task of every container in it. Its exported
 // fields are set before the first task runs.
 type Kernel struct {
-	// Host is what address spaces are made of.
-	Host *mm.Host
 	// Syscall serves the call that stopped t; sys.Dispatch.
 	Syscall func(t *Task)
 	// Logf receives what an operator should know; nil drops it.
@@ -28,9 +25,6 @@ type Kernel struct {
 	HWCap, HWCap2 uint64
 	// CPUs is how many processors guests see.
 	CPUs int
-	// TotalMemory and FreeMemory are what sysinfo(2) says, in bytes.
-	TotalMemory atomic.Uint64
-	FreeMemory  func() uint64
 
 	// tree guards the process tree, ids and process groups.
 	tree    lock.RWMutex[lock.TaskSet]
@@ -39,11 +33,7 @@ type Kernel struct {
 	// running counts task goroutines.
 	running sync.WaitGroup
 	tracer  atomic.Pointer[Tracer]
-	// doze is who waits for a task to wake up.
-	doze atomic.Pointer[doze]
-	log  klog
-	// oomKills counts processes that OOMKill killed.
-	oomKills atomic.Int64
+	log     klog
 }
 
 // Warnf logs what went wrong in the Sentry itself.

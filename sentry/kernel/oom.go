@@ -10,27 +10,27 @@ import (
 // A doze is a wait for a task to wake up.
 type doze struct{ over chan struct{} }
 
-// Idle reports whether all tasks of ns sleep in the Sentry, so that no guest code
+// Idle reports whether all tasks of cg sleep in the Sentry, so that no guest code
 // runs. The channel is closed when one wakes up after the call. One goroutine may
 // use it.
-func (ns *PIDNamespace) Idle() (idle bool, stirred <-chan struct{}) {
+func (cg *Cgroup) Idle() (idle bool, stirred <-chan struct{}) {
 	d := &doze{make(chan struct{})}
-	ns.k.doze.Store(d)
-	return !ns.awake(), d.over
+	cg.doze.Store(d)
+	return !cg.awake(), d.over
 }
 
 // stir tells who asked with Idle.
-func (k *Kernel) stir() {
-	if d := k.doze.Load(); d != nil && k.doze.CompareAndSwap(d, nil) {
+func (cg *Cgroup) stir() {
+	if d := cg.doze.Load(); d != nil && cg.doze.CompareAndSwap(d, nil) {
 		close(d.over)
 	}
 }
 
 // awake reports whether some task is not asleep in the Sentry.
-func (ns *PIDNamespace) awake() bool {
-	ns.k.tree.RLock()
-	defer ns.k.tree.RUnlock()
-	for _, t := range ns.tasks {
+func (cg *Cgroup) awake() bool {
+	cg.k.tree.RLock()
+	defer cg.k.tree.RUnlock()
+	for t := range cg.tasks {
 		if !t.asleep.Load() && !t.gone.Load() {
 			return true
 		}
@@ -78,7 +78,7 @@ func (tg *ThreadGroup) memory() Memory {
 // OOMScore is /proc/PID/oom_score: 0 for what is never killed, up to 1333 for what
 // is killed first (proc_oom_score in fs/proc/base.c).
 func (tg *ThreadGroup) OOMScore() int64 {
-	total := tg.k.TotalMemory.Load()
+	total := tg.cg.TotalMemory.Load()
 	points, ok := tg.badness(total)
 	if !ok || total == 0 {
 		return 0
@@ -93,12 +93,12 @@ type OOMVictim struct {
 	Done     <-chan struct{} // closed when it has ended
 }
 
-// OOMKill kills the process of ns whose memory is worth most, and those that share
+// OOMKill kills the process of cg whose memory is worth most, and those that share
 // it, because there is more than limit. ok is false if there is nobody to kill.
-func (ns *PIDNamespace) OOMKill(limit uint64) (v OOMVictim, ok bool) {
+func (cg *Cgroup) OOMKill(limit uint64) (v OOMVictim, ok bool) {
 	var victim *ThreadGroup
 	var worst int64 = math.MinInt64
-	groups := ns.Groups()
+	groups := cg.Groups()
 	for _, tg := range groups {
 		if points, ok := tg.badness(limit); ok && (victim == nil || points > worst) {
 			victim, worst = tg, points
@@ -132,11 +132,8 @@ func (ns *PIDNamespace) OOMKill(limit uint64) (v OOMVictim, ok bool) {
 			}
 		}
 		if tg.SignalFromOutside(&kill) == nil {
-			ns.k.oomKills.Add(1)
+			cg.oomKills.Add(1)
 		}
 	}
 	return v, true
 }
-
-// OOMKills counts the processes that OOMKill killed.
-func (k *Kernel) OOMKills() int64 { return k.oomKills.Load() }

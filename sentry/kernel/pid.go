@@ -12,8 +12,9 @@ const pidMax = 1 << 15
 // reservedPIDs are not handed out again after a wrap (RESERVED_PIDS).
 const reservedPIDs = 300
 
-// A PIDNamespace names tasks by number. There is one level: a namespace a
-// container, side by side; a task of another has no number here.
+// A PIDNamespace names tasks by number. There is one level, of namespaces
+// side by side: a container has one of its own, or shares that of another. A task
+// of another namespace has no number here.
 // All fields are guarded by Kernel.tree.
 type PIDNamespace struct {
 	k        *Kernel
@@ -24,9 +25,6 @@ type PIDNamespace struct {
 	sessions map[int32]*Session
 	init     *ThreadGroup
 	dying    bool // init is exiting: nothing new starts
-	frozen   bool // no task runs guest code
-	reaped   usage
-	maxTasks int64 // 0: any
 }
 
 // NewPIDNamespace returns an empty namespace; the first process becomes init.
@@ -40,28 +38,12 @@ func (k *Kernel) NewPIDNamespace() *PIDNamespace {
 	}
 }
 
-// SetMaxTasks limits how many tasks ns may have (pids.max of cgroups(7)): clone(2)
-// fails with EAGAIN then. 0 or less is no limit; tasks there are stay.
-func (ns *PIDNamespace) SetMaxTasks(n int64) {
-	ns.k.tree.Lock()
-	defer ns.k.tree.Unlock()
-	ns.maxTasks = max(n, 0)
-}
-
-// MaxTasks returns what SetMaxTasks set.
-func (ns *PIDNamespace) MaxTasks() int64 {
-	ns.k.tree.RLock()
-	defer ns.k.tree.RUnlock()
-	return ns.maxTasks
-}
-
-// allocLocked returns a free id, or want if that is not 0 and free.
-func (ns *PIDNamespace) allocLocked(want int32) (int32, error) {
+// allocLocked returns a free id for a task of cg, or want if that is not 0 and free.
+func (ns *PIDNamespace) allocLocked(want int32, cg *Cgroup) (int32, error) {
 	if ns.dying {
 		return 0, linux.ENOMEM
 	}
-	// Zombies count until they are reaped.
-	if ns.maxTasks > 0 && int64(len(ns.tasks)) >= ns.maxTasks {
+	if cg.fullLocked() {
 		return 0, linux.EAGAIN
 	}
 	if want != 0 {
@@ -113,18 +95,6 @@ func (ns *PIDNamespace) Groups() []*ThreadGroup {
 	}
 	slices.SortFunc(gs, func(a, b *ThreadGroup) int { return int(a.id - b.id) })
 	return gs
-}
-
-// CPUTime returns the user and system time of all processes that ever were in ns,
-// in nanoseconds.
-func (ns *PIDNamespace) CPUTime() (utime, stime int64) {
-	ns.k.tree.RLock()
-	defer ns.k.tree.RUnlock()
-	u := ns.reaped
-	for _, tg := range ns.groups {
-		u.add(tg.usageLocked())
-	}
-	return u.utime, u.stime
 }
 
 // LastPID returns the id handed out last (/proc/loadavg).

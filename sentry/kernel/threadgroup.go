@@ -12,7 +12,8 @@ import (
 type ThreadGroup struct {
 	k  *Kernel
 	ns *PIDNamespace
-	id int32 // in ns; immutable
+	id int32   // in ns; immutable
+	cg *Cgroup // immutable
 
 	// Guarded by Kernel.tree.
 	leader       *Task // alive or not

@@ -46,9 +46,9 @@ func NewID() uint64 { return lastID.Add(1) }
 type File struct {
 	Refs ref.Count
 
-	id     uint64
-	fd     int
-	reopen Reopener
+	id      uint64
+	fd      int
+	account *Account
 
 	mu      lock.RWMutex[lock.Memfile]
 	ro      int                // guarded by mu; read-only, -1 if there is none
@@ -63,7 +63,7 @@ type window struct {
 }
 
 // New returns an empty file with one reference.
-func New(name string, reopen Reopener) (*File, error) {
+func (a *Account) New(name string) (*File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, hostError(err)
@@ -80,19 +80,19 @@ func New(name string, reopen Reopener) (*File, error) {
 		unix.Close(fd)
 		return nil, hostError(err)
 	}
-	f := &File{id: NewID(), fd: fd, ro: -1, reopen: reopen}
-	f.enlist()
+	f := &File{id: NewID(), fd: fd, ro: -1, account: a}
+	a.enlist(f)
 	return f, nil
 }
 
 // NewShared returns an empty file with one reference, whose FD is read-only
 // where that is enough: for memory that some processes may only read.
-func NewShared(name string, reopen Reopener) (*File, error) {
-	f, err := New(name, reopen)
+func (a *Account) NewShared(name string) (*File, error) {
+	f, err := a.New(name)
 	if err != nil {
 		return nil, err
 	}
-	if f.ro, err = reopen(f.fd); err != nil {
+	if f.ro, err = a.Reopen(f.fd); err != nil {
 		f.Dec()
 		return nil, hostError(err)
 	}
@@ -129,7 +129,7 @@ func (f *File) Freeze() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ro < 0 {
-		ro, err := f.reopen(f.fd)
+		ro, err := f.account.Reopen(f.fd)
 		if err != nil {
 			return hostError(err)
 		}
@@ -161,7 +161,7 @@ func (f *File) Dec() {
 		w.unmap()
 	}
 	f.windows = nil
-	f.strike()
+	f.account.strike(f)
 	unix.Close(f.fd)
 	if f.ro >= 0 {
 		unix.Close(f.ro)

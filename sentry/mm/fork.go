@@ -32,7 +32,7 @@ func (mm *MM) forkTo(child *MM) error {
 	if _, err := child.ownFile(); err != nil {
 		return err
 	}
-	fresh, err := memfile.New("guest", mm.host.ReadOnly)
+	fresh, err := mm.host.Memory.New("guest")
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (mm *MM) freeze(fresh *memfile.File) error {
 // shares. Once it is there it stays.
 func (mm *MM) setApart(v *vma, frozen map[*memfile.File]bool) error {
 	if mm.aside == nil || frozen[mm.aside] || mm.asideNext > memfile.MaxSize-2*topOffset {
-		f, err := memfile.New("apart", mm.host.ReadOnly)
+		f, err := mm.host.Memory.New("apart")
 		if err != nil {
 			return err
 		}

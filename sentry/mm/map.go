@@ -255,7 +255,7 @@ func (mm *MM) fill(r guest.Range, o *MapOpts, src *source) error {
 		v.file, v.fileOff = o.File, o.Offset
 		return mm.fillFile(v, src, populate)
 	case v.flags&vmaShared != 0:
-		f, err := memfile.New("shared", mm.host.ReadOnly)
+		f, err := mm.host.Memory.New("shared")
 		if err != nil {
 			return err
 		}

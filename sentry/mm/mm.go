@@ -12,8 +12,8 @@ import (
 // A Host is what address spaces are made of.
 type Host struct {
 	Platform platform.Platform
-	// ReadOnly reopens memory files that a fork freezes.
-	ReadOnly memfile.Reopener
+	// Memory is what they take.
+	Memory *memfile.Account
 }
 
 // Limits are the resource limits of an address space in bytes (setrlimit(2)).
@@ -160,7 +160,7 @@ func (mm *MM) ownFile() (*memfile.File, error) {
 	}
 	if mm.own == nil {
 		mm.next = topOffset
-		f, err := memfile.New("guest", mm.host.ReadOnly)
+		f, err := mm.host.Memory.New("guest")
 		if err != nil {
 			return nil, err
 		}

@@ -41,7 +41,7 @@ func execveat(t *kernel.Task, dir FD, path Path, argv, envp Addr, flags Flags) (
 		return 0, err
 	}
 	x := Execution{
-		Kernel: t.Kernel(), VFS: vfsOf(t), Ctx: vfsCtx(t), File: f, Name: name,
+		Kernel: t.Kernel(), Cgroup: t.Group().Cgroup(), VFS: vfsOf(t), Ctx: vfsCtx(t), File: f, Name: name,
 		Limits: t.Group().Limits(), Personality: t.Personality().Load(),
 	}
 	switch {

@@ -18,6 +18,7 @@ import (
 // of a process from outside.
 type Execution struct {
 	Kernel *kernel.Kernel
+	Cgroup *kernel.Cgroup
 	VFS    *vfs.VFS
 	Ctx    *vfs.Ctx
 	// File is the program, opened by VFS.OpenExec. Load takes it over.
@@ -43,7 +44,7 @@ func (x *Execution) Load() (*kernel.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := mm.New(x.Kernel.Host)
+	m, err := mm.New(x.Cgroup.Host)
 	if err != nil {
 		return nil, err
 	}

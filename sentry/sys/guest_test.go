@@ -19,6 +19,7 @@ import (
 	"glovebox/sentry/fs/tmpfs"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/kernel"
+	"glovebox/sentry/memfile"
 	"glovebox/sentry/mm"
 	"glovebox/sentry/net/socket"
 	"glovebox/sentry/net/unix"
@@ -37,7 +38,7 @@ func TestGuests(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	host := &mm.Host{Platform: p, ReadOnly: reopen}
+	host := &mm.Host{Platform: p, Memory: &memfile.Account{Reopen: reopen}}
 	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "corners", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges"} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), name)
@@ -120,7 +121,7 @@ func (o output) Write(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
 func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 	t.Helper()
 	root := &auth.Creds{Permitted: auth.AllCaps, Effective: auth.AllCaps, Bounding: auth.AllCaps}
-	v := vfs.NewVFS(tmpfs.New(tmpfs.Options{Mode: 0o755, Reopen: reopen}), "tmpfs", 0)
+	v := vfs.NewVFS(tmpfs.New(tmpfs.Options{Mode: 0o755, Memory: host.Memory}), "tmpfs", 0)
 	c := &vfs.Ctx{Creds: root, Root: v.Root(), Cwd: v.Root(), FileLimit: linux.RLIM_INFINITY}
 	for name, f := range files(program) {
 		put(t, v, c, name, f.content, f.mode)
@@ -134,13 +135,14 @@ func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 		t.Fatal(err)
 	}
 	v.FIFO = new(pipe.FIFOs).Open
-	v.Memory = tmpfs.New(tmpfs.Options{Dev: 2, Reopen: reopen}).NewMemory
-	k := &kernel.Kernel{Host: host, Syscall: sys.Dispatch, CPUs: 2, Logf: t.Logf}
-	k.TotalMemory.Store(1 << 30)
+	v.Memory = tmpfs.New(tmpfs.Options{Dev: 2, Memory: host.Memory}).NewMemory
+	k := &kernel.Kernel{Syscall: sys.Dispatch, CPUs: 2, Logf: t.Logf}
+	group := k.NewCgroup(host)
+	group.TotalMemory.Store(1 << 30)
 	limits := new(kernel.Limits)
 	limits.SetAll(kernel.DefaultLimits())
 	img, err := (&sys.Execution{
-		Kernel: k, VFS: v, Ctx: c, File: f, Name: "/guest",
+		Kernel: k, Cgroup: group, VFS: v, Ctx: c, File: f, Name: "/guest",
 		Args: []string{"/guest"}, Env: []string{"E=1"}, Limits: limits,
 	}).Load()
 	if err != nil {
@@ -151,7 +153,7 @@ func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 		t.Fatal(err)
 	}
 	at, _ = v.Walk(c, v.Root(), "/proc", 0)
-	if _, err := v.MountAt(proc.New(proc.Options{Dev: 1, Kernel: k, PIDs: pids}), at, "proc", "", 0); err != nil {
+	if _, err := v.MountAt(proc.New(proc.Options{Dev: 1, Kernel: k, PIDs: pids, Cgroup: group}), at, "proc", "", 0); err != nil {
 		t.Fatal(err)
 	}
 	fds := vfs.NewFDTable()
@@ -161,7 +163,7 @@ func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
 		}
 	}
 	tg, err := k.Start(&kernel.Init{
-		Namespace: pids, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds,
+		Namespace: pids, Cgroup: group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds,
 		Comm: img.Comm, UTS: kernel.NewUTS("box", ""), Limits: limits.All(),
 		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(v.Root(), v.Root(), 0o22), VFS: v,
 			Sockets: socket.Families{linux.AF_UNIX: new(unix.Namespace)}},

@@ -37,7 +37,7 @@ func syslog(t *kernel.Task, action Int, to Addr, size Int) (uintptr, error) {
 		if to == 0 || size < 0 {
 			return 0, linux.EINVAL
 		}
-		b := bootLog(t.Kernel())
+		b := bootLog(t)
 		// The last lines are what fits.
 		b = b[max(len(b)-int(size), 0):]
 		n, err := t.Mem().CopyOut(to.Guest(), b)
@@ -50,18 +50,19 @@ func syslog(t *kernel.Task, action Int, to Addr, size Int) (uintptr, error) {
 	case syslogSizeUnread:
 		return 0, nil
 	case syslogSizeBuffer:
-		return uintptr(len(bootLog(t.Kernel()))), nil
+		return uintptr(len(bootLog(t))), nil
 	}
 	return 0, linux.EINVAL
 }
 
 // bootLog is what dmesg(1) shows: the boot, every line of which is true, and what
 // happened since.
-func bootLog(k *kernel.Kernel) []byte {
+func bootLog(t *kernel.Task) []byte {
+	k := t.Kernel()
 	lines := [...]string{
 		"Linux version " + kernel.Release + " " + kernel.Version + ": its calls, that is; nothing here is Linux",
 		"Glovebox: sealing the box",
-		fmt.Sprintf("Memory: %dK available, borrowed a page at a time", k.TotalMemory.Load()>>10),
+		fmt.Sprintf("Memory: %dK available, borrowed a page at a time", t.Group().Cgroup().TotalMemory.Load()>>10),
 		fmt.Sprintf("smp: %d glove(s) to work with", max(k.CPUs, 1)),
 		"random: asked the host, which can be trusted with that much",
 		"pci: looked for devices; found a smooth glass wall",

@@ -88,14 +88,14 @@ func copyInName(t *kernel.Task, a Addr, size Int) (string, error) {
 
 // sysinfo is sysinfo(2).
 func sysinfo(t *kernel.Task, to Addr) (uintptr, error) {
-	k := t.Kernel()
+	cg := t.Group().Cgroup()
 	s := linux.Sysinfo{
 		Uptime:   kernel.Now() / second,
-		Totalram: k.TotalMemory.Load(),
+		Totalram: cg.TotalMemory.Load(),
 		MemUnit:  1,
 	}
-	if k.FreeMemory != nil {
-		s.Freeram = k.FreeMemory()
+	if cg.FreeMemory != nil {
+		s.Freeram = cg.FreeMemory()
 	}
 	n := 0
 	for _, tg := range t.Group().Namespace().Groups() {

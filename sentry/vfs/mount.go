@@ -228,6 +228,14 @@ func (v *VFS) Unmount(p Path, how Detach) error {
 	return nil
 }
 
+// Release gives up every mount: each file system is released when the last open file
+// or working directory on it is.
+func (v *VFS) Release() {
+	for _, m := range v.Mounts() {
+		m.put()
+	}
+}
+
 // isOn reports whether m is a or is mounted somewhere below it.
 func (m *Mount) isOn(a *Mount) bool {
 	for m != a && m != nil {
@@ -268,9 +276,13 @@ func (v *VFS) RootName(m *Mount) string {
 	return s
 }
 
-// down returns what is mounted on p, and on that, if anything is.
+// down returns what is mounted on p, and on that, if anything is. p may be of another
+// namespace than v, by way of /proc/PID/root.
 func (v *VFS) down(p Path) Path {
 	for p.Dentry.mounts.Load() > 0 {
+		if p.Mount.vfs != nil {
+			v = p.Mount.vfs
+		}
 		m := v.mounts.Load().at[mountKey{p.Mount, p.Dentry}]
 		if m == nil {
 			break

@@ -32,8 +32,9 @@ type Limits struct {
 type Options struct {
 	// Dev is st_dev.
 	Dev    uint64
-	Kernel *kernel.Kernel
-	PIDs   *kernel.PIDNamespace
+	Cgroup *kernel.Cgroup
+	// PIDs is where its processes are shown by their ids.
+	PIDs *kernel.PIDNamespace
 	// Limits is asked whenever a file is read.
 	Limits func() Limits
 }
@@ -97,9 +98,9 @@ func limit(w *bytes.Buffer, n uint64) {
 }
 
 func processes(o *Options, w *bytes.Buffer) {
-	for _, tg := range o.PIDs.Groups() {
+	for _, tg := range o.Cgroup.Groups() {
 		if !tg.Zombie() {
-			fmt.Fprintln(w, tg.ID())
+			fmt.Fprintln(w, o.PIDs.IDOfGroup(tg))
 		}
 	}
 }
@@ -112,7 +113,7 @@ func threads(o *Options, w *bytes.Buffer) {
 
 // tasks returns the ids of all threads.
 func tasks(o *Options) (ids []int32) {
-	for _, tg := range o.PIDs.Groups() {
+	for _, tg := range o.Cgroup.Groups() {
 		for _, t := range tg.Tasks() {
 			ids = append(ids, t.TID())
 		}
@@ -144,12 +145,12 @@ func weight(shares uint64) uint64 {
 }
 
 func cpuStat(o *Options, w *bytes.Buffer) {
-	user, sys := o.PIDs.CPUTime()
+	user, sys := o.Cgroup.CPUTime()
 	fmt.Fprintf(w, "usage_usec %d\nuser_usec %d\nsystem_usec %d\nnice_usec 0\n", (user+sys)/1000, user/1000, sys/1000)
 }
 
 func memoryEvents(o *Options, w *bytes.Buffer) {
-	n := o.Kernel.OOMKills()
+	n := o.Cgroup.OOMKills()
 	fmt.Fprintf(w, "low 0\nhigh 0\nmax %d\noom %d\noom_kill %d\noom_group_kill 0\n", n, n, n)
 }
 

@@ -22,6 +22,8 @@ type Options struct {
 	Dev    uint64 // st_dev
 	Kernel *kernel.Kernel
 	PIDs   *kernel.PIDNamespace
+	// Cgroup is whose memory meminfo shows.
+	Cgroup *kernel.Cgroup
 }
 
 // A tree makes the files of one proc file system.
@@ -29,11 +31,12 @@ type tree struct {
 	*synth.FS
 	k    *kernel.Kernel
 	pids *kernel.PIDNamespace
+	cg   *kernel.Cgroup
 }
 
 // New returns a proc file system.
 func New(o Options) *synth.FS {
-	fs := &tree{synth.New("proc", linux.PROC_SUPER_MAGIC, o.Dev), o.Kernel, o.PIDs}
+	fs := &tree{synth.New("proc", linux.PROC_SUPER_MAGIC, o.Dev), o.Kernel, o.PIDs, o.Cgroup}
 	root := fs.LiveDir(synth.Meta{Perm: 0o555}, pidNames{fs})
 	fs.addSystem(&root.Dir)
 	root.Add("sys", fs.sysctls())

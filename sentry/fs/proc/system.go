@@ -58,15 +58,15 @@ func interrupts(cpus int) string {
 
 // freeMemory is what nobody uses, in bytes.
 func (fs *tree) freeMemory() uint64 {
-	if fs.k.FreeMemory == nil {
-		return fs.k.TotalMemory.Load()
+	if fs.cg.FreeMemory == nil {
+		return fs.cg.TotalMemory.Load()
 	}
-	return min(fs.k.FreeMemory(), fs.k.TotalMemory.Load())
+	return min(fs.cg.FreeMemory(), fs.cg.TotalMemory.Load())
 }
 
 // meminfo is /proc/meminfo. Everything in use counts as anonymous and active.
 func (fs *tree) meminfo(_ *vfs.Ctx, w *bytes.Buffer) {
-	total, free := fs.k.TotalMemory.Load(), fs.freeMemory()
+	total, free := fs.cg.TotalMemory.Load(), fs.freeMemory()
 	used := total - free
 	for _, v := range []struct {
 		name string
@@ -92,7 +92,7 @@ func (fs *tree) vmstat(_ *vfs.Ctx, w *bytes.Buffer) {
 	free := fs.freeMemory() / 4096
 	fmt.Fprintf(w, "nr_free_pages %d\nnr_anon_pages %d\nnr_mapped 0\nnr_file_pages 0\nnr_dirty 0\nnr_writeback 0\n"+
 		"pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\noom_kill %d\n",
-		free, fs.k.TotalMemory.Load()/4096-free, fs.k.OOMKills())
+		free, fs.cg.TotalMemory.Load()/4096-free, fs.cg.OOMKills())
 }
 
 // busyTime is how long processors have worked. Time never runs backwards: what

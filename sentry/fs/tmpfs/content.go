@@ -16,13 +16,6 @@ const (
 
 type page [pageSize]byte
 
-// heapPages counts the pages of all file systems that lie in the Sentry's own heap.
-var heapPages atomic.Int64
-
-// HeapBytes returns how much memory of the Sentry's own all files take that no
-// memory file holds.
-func HeapBytes() uint64 { return uint64(max(heapPages.Load(), 0)) * pageSize }
-
 // A content is the bytes of a regular file. The node's mu guards it.
 type content struct {
 	size int64 // changed by setSize
@@ -132,7 +125,7 @@ func (d *content) page(fs *FileSystem, i int64) (*page, error) {
 		d.pages = map[int64]*page{}
 	}
 	p := new(page)
-	heapPages.Add(1)
+	fs.opts.Memory.Heap.Add(pageSize)
 	d.pages[i] = p
 	return p, nil
 }
@@ -195,7 +188,7 @@ func (d *content) punch(fs *FileSystem, off, end int64) {
 		case hi <= off || lo >= end:
 		case lo >= off && (hi <= end || end >= d.size):
 			delete(d.pages, i)
-			heapPages.Add(-1)
+			fs.opts.Memory.Heap.Add(-pageSize)
 			fs.charge(-1)
 		default:
 			clear(p[max(off-lo, 0):min(end-lo, pageSize)])
@@ -208,7 +201,7 @@ func (d *content) share(fs *FileSystem) error {
 	if d.mem != nil {
 		return nil
 	}
-	f, err := memfile.NewShared("tmpfs", fs.opts.Reopen)
+	f, err := fs.opts.Memory.NewShared("tmpfs")
 	if err != nil {
 		return err
 	}
@@ -221,14 +214,14 @@ func (d *content) share(fs *FileSystem) error {
 			return err
 		}
 	}
-	heapPages.Add(-int64(len(d.pages)))
+	fs.opts.Memory.Heap.Add(-int64(len(d.pages)) * pageSize)
 	d.mem, d.charged, d.pages = f, int64(len(d.pages)), nil
 	return nil
 }
 
 // release gives everything back.
 func (d *content) release(fs *FileSystem) {
-	heapPages.Add(-int64(len(d.pages)))
+	fs.opts.Memory.Heap.Add(-int64(len(d.pages)) * pageSize)
 	fs.charge(-int64(len(d.pages)) - d.charged)
 	d.pages, d.charged = nil, 0
 	if d.mem != nil {

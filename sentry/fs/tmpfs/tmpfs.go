@@ -26,8 +26,8 @@ type Options struct {
 	Size, Inodes uint64
 	// Mode, UID and GID are the root directory's.
 	Mode, UID, GID uint32
-	// Reopen makes read-only descriptors of memory files.
-	Reopen memfile.Reopener
+	// Memory is what the files take; nil for an account of their own.
+	Memory *memfile.Account
 }
 
 // A FileSystem implements vfs.FileSystem.
@@ -46,6 +46,9 @@ func New(o Options) *FileSystem {
 	if o.Type == "" {
 		o.Type = "tmpfs"
 	}
+	if o.Memory == nil {
+		o.Memory = new(memfile.Account)
+	}
 	fs := &FileSystem{opts: o}
 	fs.root = fs.newNode(linux.S_IFDIR|o.Mode&0o7777, o.UID, o.GID)
 	fs.root.nlink = 2
@@ -61,8 +64,21 @@ func (fs *FileSystem) Root() vfs.Inode { return fs.root.inode() }
 // Sync implements vfs.FileSystem.
 func (fs *FileSystem) Sync(*vfs.Ctx) error { return nil }
 
-// Release implements vfs.FileSystem. Files that are still open live on.
-func (fs *FileSystem) Release() {}
+// Release implements vfs.FileSystem: nobody has a file open any more, and all memory is
+// given back.
+func (fs *FileSystem) Release() {
+	for todo := []*node{fs.root}; len(todo) > 0; {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		n.mu.Lock()
+		for _, e := range n.dir.list {
+			todo = append(todo, e.node)
+		}
+		n.dir = names{gone: true}
+		n.data.release(fs)
+		n.mu.Unlock()
+	}
+}
 
 // Statfs implements vfs.FileSystem.
 func (fs *FileSystem) Statfs(*vfs.Ctx) (linux.Statfs, error) {

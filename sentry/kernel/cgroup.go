@@ -1,0 +1,109 @@
+package kernel
+
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"glovebox/sentry/mm"
+)
+
+// A Cgroup is the processes of one container, in whatever pid namespace, and what
+// they share: limits, memory and the freezer (cgroups(7)). A process stays in that
+// of the process that made it.
+type Cgroup struct {
+	k *Kernel
+	// Host is what address spaces of its processes are made of.
+	Host *mm.Host
+	// TotalMemory and FreeMemory are what sysinfo(2) says, in bytes.
+	TotalMemory atomic.Uint64
+	FreeMemory  func() uint64
+
+	// Guarded by Kernel.tree.
+	groups   map[*ThreadGroup]struct{} // until reaped
+	tasks    map[*Task]struct{}        // until reaped
+	maxTasks int64                     // 0: any
+	frozen   bool                      // no task runs guest code
+	reaped   usage
+
+	// doze is who waits for a task to wake up.
+	doze atomic.Pointer[doze]
+	// oomKills counts processes that OOMKill killed.
+	oomKills atomic.Int64
+}
+
+// NewCgroup returns a control group without processes.
+func (k *Kernel) NewCgroup(h *mm.Host) *Cgroup {
+	return &Cgroup{k: k, Host: h, groups: map[*ThreadGroup]struct{}{}, tasks: map[*Task]struct{}{}}
+}
+
+// Cgroup returns the control group that tg is in.
+func (tg *ThreadGroup) Cgroup() *Cgroup { return tg.cg }
+
+// SetMaxTasks limits how many tasks cg may have (pids.max of cgroups(7)): clone(2)
+// fails with EAGAIN then. 0 or less is no limit; tasks there are stay.
+func (cg *Cgroup) SetMaxTasks(n int64) {
+	cg.k.tree.Lock()
+	defer cg.k.tree.Unlock()
+	cg.maxTasks = max(n, 0)
+}
+
+// MaxTasks returns what SetMaxTasks set.
+func (cg *Cgroup) MaxTasks() int64 {
+	cg.k.tree.RLock()
+	defer cg.k.tree.RUnlock()
+	return cg.maxTasks
+}
+
+// fullLocked reports whether there may not be one more task. Zombies count until
+// they are reaped.
+func (cg *Cgroup) fullLocked() bool { return cg.maxTasks > 0 && int64(len(cg.tasks)) >= cg.maxTasks }
+
+// enterLocked adds t, which shares the fate of those that are there.
+func (cg *Cgroup) enterLocked(t *Task) {
+	cg.tasks[t] = struct{}{}
+	cg.groups[t.tg] = struct{}{}
+	if cg.frozen {
+		t.work.Or(workFreeze)
+	}
+}
+
+// reapLocked forgets tg.
+func (cg *Cgroup) reapLocked(tg *ThreadGroup) {
+	cg.reaped.add(tg.usageLocked())
+	delete(cg.groups, tg)
+	delete(cg.tasks, tg.leader)
+}
+
+// Groups returns every thread group by rising id, zombies too.
+func (cg *Cgroup) Groups() []*ThreadGroup {
+	cg.k.tree.RLock()
+	defer cg.k.tree.RUnlock()
+	return slices.SortedFunc(maps.Keys(cg.groups), func(a, b *ThreadGroup) int { return int(a.id - b.id) })
+}
+
+// CPUTime returns the user and system time of all processes that ever were in cg,
+// in nanoseconds.
+func (cg *Cgroup) CPUTime() (utime, stime int64) {
+	cg.k.tree.RLock()
+	defer cg.k.tree.RUnlock()
+	u := cg.reaped
+	for tg := range cg.groups {
+		u.add(tg.usageLocked())
+	}
+	return u.utime, u.stime
+}
+
+// Kill ends every process as by an unblockable SIGKILL (cgroup.kill of cgroups(7)).
+func (cg *Cgroup) Kill() {
+	cg.k.tree.Lock()
+	defer cg.k.tree.Unlock()
+	for tg := range cg.groups {
+		if tg.state == groupAlive {
+			tg.KillGroup()
+		}
+	}
+}
+
+// OOMKills counts the processes that OOMKill killed.
+func (cg *Cgroup) OOMKills() int64 { return cg.oomKills.Load() }

@@ -1,0 +1,62 @@
+package memfile
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// An Account is the memory of one container: its files, and what its file systems
+// keep in the Sentry's heap instead.
+type Account struct {
+	// Reopen makes read-only descriptors of files. Immutable.
+	Reopen Reopener
+	// Heap is in bytes.
+	Heap atomic.Int64
+
+	mu    sync.Mutex
+	files map[*File]struct{} // guarded by mu
+}
+
+// live is every file there is, of all accounts.
+var live struct {
+	sync.Mutex
+	files map[*File]struct{} // guarded by Mutex
+}
+
+func (a *Account) enlist(f *File) {
+	live.Lock()
+	if live.files == nil {
+		live.files = map[*File]struct{}{}
+	}
+	live.files[f] = struct{}{}
+	live.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.files == nil {
+		a.files = map[*File]struct{}{}
+	}
+	a.files[f] = struct{}{}
+}
+
+// strike is enlist's end, before the descriptor is closed.
+func (a *Account) strike(f *File) {
+	live.Lock()
+	delete(live.files, f)
+	live.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.files, f)
+}
+
+// Files returns how many bytes the files occupy, at the cost of a host call for each.
+func (a *Account) Files() (bytes uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for f := range a.files {
+		bytes += f.Resident()
+	}
+	return bytes
+}
+
+// Total returns how many bytes there are in all.
+func (a *Account) Total() uint64 { return a.Files() + uint64(max(a.Heap.Load(), 0)) }
