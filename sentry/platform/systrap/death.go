@@ -6,15 +6,9 @@ import "golang.org/x/sys/unix"
 // is marked dead before its number is free, so nobody signals another one by
 // that number.
 func (as *Space) watch() {
-	first := true
-	// By way of Go's poller: readable is dead.
-	err := as.death.Read(func(uintptr) bool {
-		if first {
-			first = false
-			return false
-		}
-		return as.collect()
-	})
+	// By way of Go's poller: readable is dead. It is told of that once, perhaps before
+	// this, so the first look is not in vain.
+	err := as.death.Read(func(uintptr) bool { return as.collect() })
 	if err != nil {
 		panic(err) // a pidfd that is closed after this
 	}

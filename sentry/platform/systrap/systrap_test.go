@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -377,5 +378,23 @@ func BenchmarkFastCall(b *testing.B) {
 	_, c, r := newGuest(t, fastCall(testPlatform(t)))
 	for b.Loop() {
 		c.Switch(r)
+	}
+}
+
+// TestDeath: a process that is dead before anybody watches it is noticed, too.
+func TestDeath(t *testing.T) {
+	p := testPlatform(t)
+	for i := range 200 {
+		as, err := p.NewAddressSpace()
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		as.Release(func() { close(done) })
+		select {
+		case <-done:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("the death of process %d was missed", i)
+		}
 	}
 }
