@@ -64,7 +64,7 @@ func New() (*Platform, error) {
 // read-only descriptor of the memory file behind another; it is used later.
 func NewIn(procFD int, reopen func(fd int) (int, error)) (*Platform, error) {
 	p := &Platform{x: hostXstate(), entries: stubEntries(stubText()), reopen: reopen, patience: patient}
-	p.texts.byFile = map[uint64]*text{}
+	p.texts.byFile = map[textKey]*text{}
 	if p.x.size == fxsaveSize || p.x.size > stackOff-sXS {
 		return nil, fmt.Errorf("this processor's extended state of %d bytes is not supported: it takes XSAVE, and at most %d bytes",
 			p.x.size, stackOff-sXS)

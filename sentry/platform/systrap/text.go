@@ -56,25 +56,29 @@ type stamp struct {
 	version      uint64
 }
 
-// stampOf returns the version of f, and its descriptor; ok is false if it
+// A textKey names a file: by its number if it is the Sentry's, else as the host does,
+// so that it is one file for all who opened it.
+type textKey struct{ id, dev, ino uint64 }
+
+// stampOf returns the name and version of f, and its descriptor; ok is false if they
 // cannot be known.
-func stampOf(f platform.HostFile) (s stamp, fd int, ok bool) {
+func stampOf(f platform.HostFile) (k textKey, s stamp, fd int, ok bool) {
 	fd = f.FD(false)
 	if v, isVersioned := f.(platform.Versioned); isVersioned {
 		s.version, ok = v.Version()
-		return s, fd, ok && fd >= 0
+		return textKey{id: f.ID()}, s, fd, ok && fd >= 0
 	}
 	var st unix.Stat_t
 	if fd < 0 || unix.Fstat(fd, &st) != nil {
-		return s, fd, false
+		return k, s, fd, false
 	}
-	return stamp{size: st.Size, mtime: st.Mtim, ctime: st.Ctim}, fd, true
+	return textKey{dev: st.Dev, ino: st.Ino}, stamp{size: st.Size, mtime: st.Mtim, ctime: st.Ctim}, fd, true
 }
 
-// texts are those of all files, by the number of the host file.
+// texts are those of all files.
 type texts struct {
 	mu     sync.Mutex
-	byFile map[uint64]*text // guarded by mu
+	byFile map[textKey]*text // guarded by mu
 }
 
 var lastText atomic.Uint64
@@ -82,14 +86,14 @@ var lastText atomic.Uint64
 // acquireText returns the text of f with one more user, nil if it cannot be
 // rewritten.
 func (p *Platform) acquireText(f platform.HostFile) *text {
-	now, fd, ok := stampOf(f)
+	key, now, fd, ok := stampOf(f)
 	if !ok {
 		return nil
 	}
 	ts := &p.texts
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	t := ts.byFile[f.ID()]
+	t := ts.byFile[key]
 	if t != nil && t.stamp == now {
 		t.users++
 		return t
@@ -99,10 +103,10 @@ func (p *Platform) acquireText(f platform.HostFile) *text {
 	}
 	t, err := p.newText(fd, now)
 	if err != nil {
-		delete(ts.byFile, f.ID())
+		delete(ts.byFile, key)
 		return nil
 	}
-	ts.byFile[f.ID()] = t
+	ts.byFile[key] = t
 	t.users = 1
 	ts.evictLocked()
 	return t
