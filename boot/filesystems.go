@@ -23,7 +23,9 @@ var filesystems = map[string]func(c *container, m *Mount) (vfs.FileSystem, error
 	"proc": func(c *container, _ *Mount) (vfs.FileSystem, error) {
 		return proc.New(proc.Options{Dev: c.sandbox.nextDev(), Kernel: c.k, PIDs: c.pid, Cgroup: c.group}), nil
 	},
-	"mqueue": func(c *container, _ *Mount) (vfs.FileSystem, error) { return mqueue.New(c.ipc, c.sandbox.nextDev()), nil },
+	"mqueue": func(c *container, _ *Mount) (vfs.FileSystem, error) {
+		return mqueue.New(c.ipc, c.sandbox.nextDev()), nil
+	},
 	"cgroup": newCgroup, "cgroup2": newCgroup,
 	"sysfs": func(c *container, _ *Mount) (vfs.FileSystem, error) {
 		return sys.New(sys.Options{Dev: c.sandbox.nextDev(), CPUs: c.k.CPUs}), nil

@@ -81,7 +81,7 @@ func (g *globals) start(id string) error {
 	}
 	if err != nil {
 		// It will never run: let it be stopped.
-		_ = c.Sandbox.Kill(patience)
+		_ = end(c)
 		return notStarted(err, c.Program)
 	}
 	c.Status = specs.StateRunning

@@ -51,7 +51,7 @@ func (d *deletion) remove(id string) error {
 		return nil
 	case d.force && errors.As(err, &broken):
 		d.log.warnf("%v", err)
-		if c.Sandbox.PID == 0 {
+		if c.HostProcess().PID == 0 {
 			// The state does not say whom to kill.
 			hangUp(c)
 		}
@@ -65,7 +65,7 @@ func (d *deletion) remove(id string) error {
 	if now := c.Now(); (now == specs.StateRunning || now == statePaused) && !d.force {
 		return fmt.Errorf("cannot delete container %q that is not stopped: %s", id, now)
 	}
-	if err := errors.Join(c.Sandbox.Kill(patience), c.Gofer.Kill(patience)); err != nil {
+	if err := end(c); err != nil {
 		return err
 	}
 	if err := d.dropGroup(c); err != nil {
@@ -76,7 +76,16 @@ func (d *deletion) remove(id string) error {
 	return err
 }
 
-// hangUp has the sandbox end, if there is one that can be asked.
+// end ends a container's processes, those of the host with them.
+func end(c *container.Container) error {
+	if c.SandboxID != "" && c.Gofer.Alive() {
+		// The Sentry goes on, and is to be done with the container.
+		hangUp(c)
+	}
+	return errors.Join(c.HostProcess().Kill(patience), c.Gofer.Kill(patience))
+}
+
+// hangUp has the container end, if there is a sandbox that can be asked.
 func hangUp(c *container.Container) {
 	if client, err := reach(c); err == nil {
 		// Without an answer it has ended.

@@ -114,7 +114,10 @@ func (e *execution) run(args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	w := &waited{globals: e.globals, Dir: c.Dir(), Program: p.Args[0], Args: control.ExecArgs{Process: raw, Terminal: p.Terminal}}
+	w := &waited{globals: e.globals, Dir: c.SocketDir(), Program: p.Args[0], Args: control.ExecArgs{Process: raw, Terminal: p.Terminal}}
+	if c.SandboxID != "" {
+		w.Container = c.ID
+	}
 	t, err := e.terminal(p)
 	if err != nil {
 		return 0, err

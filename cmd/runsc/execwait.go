@@ -45,9 +45,11 @@ var execWaitCommand = command{
 // A waited is a process inside that a process of the host stands for.
 type waited struct {
 	*globals `json:"-"`
-	Dir      string           `json:"dir"` // of the container
-	Program  string           `json:"program"`
-	Args     control.ExecArgs `json:"args"`
+	Dir      string `json:"dir"` // of the control socket
+	// Container is the one to run it in; "" is the sandbox's first.
+	Container string           `json:"container,omitempty"`
+	Program   string           `json:"program"`
+	Args      control.ExecArgs `json:"args"`
 }
 
 // An outcome is what the process of a detached exec says to its parent.
@@ -162,6 +164,7 @@ func (w *waited) follow(fds [3]int, started func(control.ExecResult) error) (int
 	if err != nil {
 		return 0, fmt.Errorf("exec: container not running: %w", err)
 	}
+	client.Container = w.Container
 	defer client.Close()
 	signals, stop := catch()
 	defer stop()

@@ -23,28 +23,27 @@ var goferCommand = command{
 			if err != nil {
 				return 0, fmt.Errorf("enter the gofer's root: %w", err)
 			}
-			return 0, serveFiles(root)
+			return serveFiles(root)
 		}
 	},
 }
 
 // serveFiles is the gofer's work, until the Sentry hangs up.
-func serveFiles(root *sandbox.GoferRoot) error {
+func serveFiles(root *sandbox.GoferRoot) (int, error) {
 	o := gofer.Options{SelfFDs: root.SelfFDs}
 	for i, t := range root.Attach {
 		fd, err := unix.Open(t.Path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return fmt.Errorf("attach point %d: %w", i, err)
+			return 0, fmt.Errorf("attach point %d: %w", i, err)
 		}
 		o.Attach = append(o.Attach, gofer.Attach{Name: strconv.Itoa(i), Root: fd, ReadOnly: t.ReadOnly})
 	}
 	if err := host.SealGofer(); err != nil {
-		return err
+		return 0, err
 	}
 	// On the main thread, to which entering the root may have bound this
 	// goroutine, each wake-up would be a hand-over between threads.
 	runtime.UnlockOSThread()
 	err := gofer.ServeFDs(root.RequestFD, root.AnswerFD, o)
-	root.Ended()
-	return err
+	return root.Ended(), err
 }

@@ -39,7 +39,7 @@ func (g *globals) poststart(c *container.Container) {
 	}
 	st := c.OCI()
 	// A program that has ended already did run.
-	st.Status, st.Pid = specs.StateRunning, c.Sandbox.PID
+	st.Status, st.Pid = specs.StateRunning, c.HostProcess().PID
 	g.each("poststart", c.Hooks.Poststart, &st)
 }
 

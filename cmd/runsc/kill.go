@@ -79,26 +79,26 @@ func (k *kill) send(id string, a control.SignalArgs) error {
 	case specs.StateCreated:
 		// There is no process yet that could handle or ignore it.
 		if ends(unix.Signal(a.Signal)) {
-			return c.Sandbox.Kill(patience)
+			return end(c)
 		}
 		return nil
 	}
 	if a.Signal == int(unix.SIGKILL) && (a.PID <= 1 || k.all) {
 		// Whatever the Sentry is busy with, or has run out of.
-		late := time.AfterFunc(killPatience, func() { _ = c.Sandbox.Kill(patience) })
+		late := time.AfterFunc(killPatience, func() { _ = c.HostProcess().Kill(patience) })
 		defer late.Stop()
 	}
 	client, err := reach(c)
 	if err != nil {
 		// It ended meanwhile.
-		if !c.Sandbox.Alive() {
+		if !c.HostProcess().Alive() {
 			return notRunning(c)
 		}
 		return err
 	}
 	defer client.Close()
 	err = client.Signal(a)
-	if errors.Is(err, control.ErrGone) && a.Signal == int(unix.SIGKILL) && !c.Sandbox.Alive() {
+	if errors.Is(err, control.ErrGone) && a.Signal == int(unix.SIGKILL) && !c.HostProcess().Alive() {
 		return nil
 	}
 	if errors.Is(err, control.ErrGone) {

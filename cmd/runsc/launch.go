@@ -27,7 +27,8 @@ type launch struct {
 	wrotePID                          bool
 
 	c     *container.Container
-	group *cgroup.Group // nil without one
+	pod   *container.Container // in whose sandbox c is to be; nil for its own
+	group *cgroup.Group        // nil without one
 	b     *bundle.Bundle
 	o     *sandbox.Options
 	s     *sandbox.Sandbox
@@ -83,6 +84,9 @@ func (l *launch) create(id string) (err error) {
 			l.discard()
 		}
 	}()
+	if err = l.findPod(); err != nil {
+		return err
+	}
 	if err = l.options(); err != nil {
 		return err
 	}
@@ -96,7 +100,7 @@ func (l *launch) create(id string) (err error) {
 		return err
 	}
 	defer done()
-	if l.s, err = sandbox.Start(l.o); err != nil {
+	if l.s, err = l.startSandbox(); err != nil {
 		return err
 	}
 	if err = l.record(); err != nil {
@@ -148,7 +152,12 @@ func (l *launch) record() error {
 	st.Bundle, st.Rootfs = l.b.Path, l.b.Trees[0].Source
 	st.Program, st.Process, st.Hooks = spec.Process.Args[0], spec.Process, spec.Hooks
 	var err error
-	if st.Sandbox, err = container.Identify(l.s.PID()); err == nil {
+	if l.pod != nil {
+		st.SandboxID, st.Sandbox = l.pod.ID, l.pod.Sandbox
+	} else {
+		st.Sandbox, err = container.Identify(l.s.PID())
+	}
+	if err == nil {
 		st.Gofer, err = container.Identify(l.s.GoferPID())
 	}
 	if err != nil {
@@ -242,9 +251,12 @@ func (l *launch) startAttached(signals chan os.Signal) (int, error) {
 
 // reach connects to the sandbox of a container.
 func reach(c *container.Container) (*control.Client, error) {
-	client, err := sandbox.Dial(c.Dir())
+	client, err := sandbox.Dial(c.SocketDir())
 	if err != nil {
 		return nil, fmt.Errorf("container %q: control socket: %w", c.ID, err)
+	}
+	if c.SandboxID != "" {
+		client.Container = c.ID
 	}
 	return client, nil
 }

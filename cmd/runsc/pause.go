@@ -76,7 +76,7 @@ func (g *globals) connect(id string) (*container.Container, *control.Client, err
 	}
 	client, err := reach(c)
 	if err != nil {
-		if !c.Sandbox.Alive() {
+		if !c.HostProcess().Alive() {
 			err = notRunning(c)
 		}
 		return nil, nil, err

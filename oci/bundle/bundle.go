@@ -40,6 +40,12 @@ type Bundle struct {
 	// Trees are the host files that the container reaches: Trees[0] its root,
 	// the others what Boot.Mounts number as Attach.
 	Trees []Tree
+	// SandboxID is the container in whose sandbox this one is to be; "" for one
+	// that has its own.
+	SandboxID string
+	// Shared are the namespaces, of pid, ipc and uts, that are another container's
+	// there, and the paths by which they are named; "" where they are not.
+	Shared map[specs.LinuxNamespaceType]string
 	// GuestUID and GuestGID are whom an ordinary user's files belong to inside.
 	GuestUID, GuestGID int
 	// Warnings say what is not honoured.
@@ -96,6 +102,9 @@ func read(name string) ([]byte, error) {
 
 // convert fills in Boot, Trees and Warnings from a Spec that Parse checked.
 func (b *Bundle) convert() error {
+	if err := b.pod(); err != nil {
+		return err
+	}
 	b.unsupported()
 	b.Boot = boot.Config{Hostname: b.Spec.Hostname, Domainname: b.Spec.Domainname, Process: b.process(), StartHooks: b.startHooks()}
 	if err := b.ids(); err != nil {

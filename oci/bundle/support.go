@@ -70,6 +70,9 @@ func (b *Bundle) unsupported() {
 		return
 	}
 	for i, n := range b.Spec.Linux.Namespaces {
+		if _, shared := b.Shared[n.Type]; shared || b.SandboxID != "" && n.Type == specs.NetworkNamespace {
+			continue
+		}
 		if n.Path != "" {
 			b.warnf(index("linux.namespaces", i)+".path", "ignored: the container has its own %s namespace", n.Type)
 		}

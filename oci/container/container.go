@@ -57,6 +57,9 @@ type State struct {
 	Status  specs.ContainerState `json:"status"`
 	Sandbox Process              `json:"sandbox"`
 	Gofer   Process              `json:"gofer"`
+	// SandboxID is the container in whose sandbox this one is; "" for one that has
+	// a sandbox of its own.
+	SandboxID string `json:"sandboxID,omitempty"`
 }
 
 // A Container is one that has a directory.
@@ -228,11 +231,15 @@ func (c *Container) salvage(b []byte) {
 	var s struct {
 		Cgroup         json.RawMessage
 		Sandbox, Gofer json.RawMessage
+		SandboxID      string
 	}
 	if json.Unmarshal(b, &s) != nil {
 		return
 	}
 	// Each for itself. What makes no sense is left out.
+	if CheckID(s.SandboxID) == nil {
+		c.SandboxID = s.SandboxID
+	}
 	_ = json.Unmarshal(s.Sandbox, &c.Sandbox)
 	_ = json.Unmarshal(s.Gofer, &c.Gofer)
 	if json.Unmarshal(s.Cgroup, &c.Cgroup) != nil {
@@ -296,9 +303,26 @@ func foreign(entries []fs.DirEntry) string {
 	return ""
 }
 
+// HostProcess is the process of the host that lives as long as the container and ends
+// with its status: the Sentry or, in another container's sandbox, its own gofer.
+func (c *Container) HostProcess() Process {
+	if c.SandboxID != "" {
+		return c.Gofer
+	}
+	return c.Sandbox
+}
+
+// SocketDir is the directory with the sandbox's control socket.
+func (c *Container) SocketDir() string {
+	if c.SandboxID != "" {
+		return filepath.Join(filepath.Dir(c.dir), c.SandboxID)
+	}
+	return c.dir
+}
+
 // Now is the status of the container at this moment.
 func (c *Container) Now() specs.ContainerState {
-	if c.Sandbox.PID != 0 && !c.Sandbox.Alive() || c.Sandbox.PID == 0 && c.Status != specs.StateCreating {
+	if p := c.HostProcess(); p.PID != 0 && !p.Alive() || p.PID == 0 && c.Status != specs.StateCreating {
 		return specs.StateStopped
 	}
 	if c.Status == specs.StateCreating && !c.held() {
@@ -330,7 +354,7 @@ func (c *Container) unfinished() bool {
 func (c *Container) OCI() specs.State {
 	s := specs.State{Version: c.OCIVersion, ID: c.ID, Status: c.Now(), Bundle: c.Bundle, Annotations: c.Annotations}
 	if s.Status != specs.StateStopped {
-		s.Pid = c.Sandbox.PID
+		s.Pid = c.HostProcess().PID
 	}
 	return s
 }

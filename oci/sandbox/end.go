@@ -43,21 +43,24 @@ func (e End) LastWords() string {
 	return "the sandbox died: " + first // what Go's runtime says
 }
 
-// keepEnd copies what is in the Sentry's crash log, the gofer's standard error, to
-// fd. None of it is believed.
-func keepEnd(fd int) {
+// lastWords is what is in the crash log of whoever ran the container: this process's
+// standard error. None of it is believed. The status is -1 if there is none.
+func lastWords() (status int, text string) {
 	log := crashLog{unix.Stderr}
 	b := make([]byte, boot.StatusSize)
 	n, err := unix.Pread(log.fd, b, boot.StatusAt)
 	if err != nil {
-		return
+		return -1, ""
 	}
-	status, err := strconv.Atoi(string(bytes.TrimRight(b[:n], "\x00")))
+	status, err = strconv.Atoi(string(bytes.TrimRight(b[:n], "\x00")))
 	if err != nil || status < 0 || status > 255 {
 		status = -1
 	}
-	text := log.text()
-	text = text[:min(len(text), endSize)]
+	text = log.text()
+	return status, text[:min(len(text), endSize)]
+}
+
+func keepEnd(fd, status int, text string) {
 	_, _ = unix.Write(fd, fmt.Appendf(nil, "%d\n%s", status, text))
 }
 

@@ -33,6 +33,13 @@ type goferConfig struct {
 	LifelineFD int           `json:"lifelineFD"`
 	GateFD     int           `json:"gateFD"`
 	EndFD      int           `json:"endFD"` // -1 for none
+	// Joined says that the Sentry has other containers: this process stands for
+	// the container.
+	Joined bool `json:"joined,omitempty"`
+	// ConsoleFD is a terminal to be controlled by the gofer, which writes the
+	// signals that it sends to SignalFD, a byte each; -1 for none.
+	ConsoleFD int `json:"consoleFD"`
+	SignalFD  int `json:"signalFD"`
 }
 
 type sentryConfig struct {
@@ -66,17 +73,27 @@ type GoferRoot struct {
 	// RequestFD and AnswerFD are the Sentry's 9P connection.
 	RequestFD, AnswerFD int
 	endFD               int
+	joined              bool
 	// SelfFDs is what host.SelfFDs returned while there was a /proc.
 	SelfFDs int
 	// Attach are the attach points, as paths in the new root.
 	Attach []GoferTree
 }
 
-// Ended is to be called when the Sentry has hung up.
-func (r *GoferRoot) Ended() {
+// Ended is to be called when the Sentry has hung up. It returns the status that the
+// gofer is to end with: where it stands for the container, that one's.
+func (r *GoferRoot) Ended() int {
+	status, text := lastWords()
 	if r.endFD >= 0 {
-		keepEnd(r.endFD)
+		keepEnd(r.endFD, status, text)
 	}
+	switch {
+	case !r.joined:
+		return 0
+	case status < 0:
+		return boot.Failed
+	}
+	return status
 }
 
 // A GoferTree is one tree that the gofer serves.
@@ -99,6 +116,11 @@ func EnterGofer(configFD int) (*GoferRoot, error) {
 	if err := passGate(cfg.GateFD); err != nil {
 		return nil, err
 	}
+	if cfg.ConsoleFD >= 0 {
+		if err := relaySignals(cfg.ConsoleFD, cfg.SignalFD); err != nil {
+			return nil, err
+		}
+	}
 	self, err := host.SelfFDs()
 	if err != nil {
 		return nil, err
@@ -118,7 +140,7 @@ func EnterGofer(configFD int) (*GoferRoot, error) {
 	if err := host.EnterRoot(scratch); err != nil {
 		return nil, err
 	}
-	root := &GoferRoot{RequestFD: cfg.SocketFDs[0], AnswerFD: cfg.SocketFDs[1], endFD: cfg.EndFD, SelfFDs: self}
+	root := &GoferRoot{RequestFD: cfg.SocketFDs[0], AnswerFD: cfg.SocketFDs[1], endFD: cfg.EndFD, joined: cfg.Joined, SelfFDs: self}
 	for i, a := range cfg.Attach {
 		name := strconv.Itoa(i)
 		if err := a.attach(trees[i], scratch, name); err != nil {
@@ -278,4 +300,21 @@ func follow(fd int) {
 		}
 		f.Close()
 	}()
+}
+
+// relaySignals makes a terminal this process's own, whose signals are for the Sentry.
+func relaySignals(console, to int) error {
+	if err := unix.IoctlSetInt(console, unix.TIOCSCTTY, 0); err != nil {
+		return fmt.Errorf("TIOCSCTTY: %w", err)
+	}
+	unix.Close(console)
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGWINCH, unix.SIGHUP)
+	go func() {
+		for sig := range signals {
+			// A Sentry that has gone wants none.
+			_, _ = unix.Write(to, []byte{byte(sig.(unix.Signal))})
+		}
+	}()
+	return nil
 }

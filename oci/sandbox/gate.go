@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A gate keeps the two processes from doing anything until they are where they
+// A gate keeps processes from doing anything until they are where they
 // belong: a pipe whose entry they read from. -1 is none.
 type gate struct{ entry, key int }
 
@@ -19,17 +19,19 @@ func newGate() (gate, error) {
 	return gate{p[0], p[1]}, nil
 }
 
-// open lets both pass.
-func (g gate) open() error {
-	if n, err := unix.Write(g.key, make([]byte, 2)); n != 2 {
+// open lets n processes pass.
+func (g gate) open(n int) error {
+	if done, err := unix.Write(g.key, make([]byte, n)); done != n {
 		return fmt.Errorf("open the gate: %w", err)
 	}
 	return nil
 }
 
 func (g gate) close() {
-	unix.Close(g.entry)
-	unix.Close(g.key)
+	if g.key >= 0 {
+		unix.Close(g.entry)
+		unix.Close(g.key)
+	}
 }
 
 // passGate waits until the gate is open.

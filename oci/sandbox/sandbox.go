@@ -73,7 +73,8 @@ type Sandbox struct {
 	// is answered as soon as it is.
 	Client *control.Client
 
-	sentry, gofer *child
+	sentry, gofer *child // sentry is nil in a sandbox that was there: Join
+	joined        bool
 	crash         crashLog
 	lifeline      int // write end; -1 once released
 }
@@ -104,14 +105,43 @@ func Start(o *Options) (_ *Sandbox, err error) {
 	open.add(listener)
 	s.Client = client
 
-	var goferEnds, sentryEnds [2]int // of the sockets for requests and answers
-	for i := range goferEnds {
+	p, err := s.prepare(o, &open)
+	if err != nil {
+		return nil, err
+	}
+	defer p.gate.close()
+	if s.gofer, err = startGofer(o, p.root, p.life, &p.gofer); err != nil {
+		return nil, err
+	}
+	if s.sentry, err = startSentry(o, p, listener); err != nil || o.Place == nil {
+		return s, err
+	}
+	if err := o.Place(s.sentry.pid, s.gofer.pid); err != nil {
+		return nil, err
+	}
+	return s, p.gate.open(2)
+}
+
+// A preparation is what there must be before a process is started.
+type preparation struct {
+	gofer goferFDs
+	// sentry is the other ends of gofer.sockets.
+	sentry [2]int
+	gate   gate
+	life   lifetime
+	root   bool
+}
+
+// prepare opens what the processes need. What is only for them goes to open.
+func (s *Sandbox) prepare(o *Options, open *fdSet) (*preparation, error) {
+	p := &preparation{gate: gate{-1, -1}, life: attached}
+	for i := range p.sentry { // for requests and for answers
 		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return nil, fmt.Errorf("socketpair: %w", err)
 		}
 		open.add(pair[0], pair[1])
-		goferEnds[i], sentryEnds[i] = pair[0], pair[1]
+		p.gofer.sockets[i], p.sentry[i] = pair[0], pair[1]
 	}
 	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -121,29 +151,20 @@ func Start(o *Options) (_ *Sandbox, err error) {
 	if s.crash, err = newCrashLog("runsc-crash"); err != nil {
 		return nil, err
 	}
-	life := attached
 	if o.Detached {
-		life = detached
+		p.life = detached
 	}
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+	var line [2]int
+	if err := unix.Pipe2(line[:], unix.O_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("pipe: %w", err)
 	}
-	lifeline := p[0]
-	s.lifeline = p[1]
-	open.add(lifeline)
-	gate := gate{-1, -1}
-	if o.Place != nil {
-		if gate, err = newGate(); err != nil {
-			return nil, err
-		}
-		defer gate.close()
-	}
+	s.lifeline = line[1]
+	open.add(line[0])
 	caps, err := host.OwnCaps()
 	if err != nil {
 		return nil, err
 	}
-	root := privileged(caps.Effective)
+	p.root = privileged(caps.Effective)
 	end := -1
 	if o.Detached && o.SocketDir != "" {
 		if end, err = newEnd(o.SocketDir); err != nil {
@@ -151,19 +172,24 @@ func Start(o *Options) (_ *Sandbox, err error) {
 		}
 		open.add(end)
 	}
-	if s.gofer, err = startGofer(o, root, life, goferEnds, null, s.crash.fd, lifeline, gate.entry, end); err != nil {
-		return nil, err
+	if o.Place != nil {
+		if p.gate, err = newGate(); err != nil {
+			return nil, err
+		}
 	}
-	if s.sentry, err = startSentry(o, root, life, sentryEnds, listener, null, s.crash.fd, lifeline, gate.entry); err != nil || o.Place == nil {
-		return s, err
-	}
-	if err := o.Place(s.sentry.pid, s.gofer.pid); err != nil {
-		return nil, err
-	}
-	return s, gate.open()
+	f := &p.gofer
+	f.null, f.crash, f.lifeline, f.gate, f.end, f.signals = null, s.crash.fd, line[0], p.gate.entry, end, -1
+	return p, nil
 }
 
-func startGofer(o *Options, root bool, life lifetime, sockets [2]int, null, crash, lifeline, gate, end int) (*child, error) {
+// goferFDs are what a gofer gets, -1 for none.
+type goferFDs struct {
+	sockets                                   [2]int
+	null, crash, lifeline, gate, end, signals int
+	joined                                    bool
+}
+
+func startGofer(o *Options, root bool, life lifetime, from *goferFDs) (*child, error) {
 	ids := single(o.GuestUID, o.GuestGID)
 	if root {
 		var err error
@@ -171,11 +197,14 @@ func startGofer(o *Options, root bool, life lifetime, sockets [2]int, null, cras
 			return nil, err
 		}
 	}
-	cfg := goferConfig{Attach: o.Attach}
+	cfg := goferConfig{Attach: o.Attach, Joined: from.joined, ConsoleFD: -1}
 	var files fdTable
-	files.std(null, crash)
-	cfg.SocketFDs = [2]int{files.add(sockets[0]), files.add(sockets[1])}
-	cfg.LifelineFD, cfg.GateFD, cfg.EndFD = files.add(lifeline), files.add(gate), files.add(end)
+	files.std(from.null, from.crash)
+	cfg.SocketFDs = [2]int{files.add(from.sockets[0]), files.add(from.sockets[1])}
+	cfg.LifelineFD, cfg.GateFD, cfg.EndFD = files.add(from.lifeline), files.add(from.gate), files.add(from.end)
+	if cfg.SignalFD = files.add(from.signals); cfg.SignalFD >= 0 {
+		cfg.ConsoleFD = files.add(o.Boot.StdioFDs[0])
+	}
 	config, err := ConfigFile(&cfg)
 	if err != nil {
 		return nil, err
@@ -190,9 +219,9 @@ func startGofer(o *Options, root bool, life lifetime, sockets [2]int, null, cras
 	return spawn("gofer", argv, files.fds, attr)
 }
 
-func startSentry(o *Options, root bool, life lifetime, sockets [2]int, listener, null, crash, lifeline, gate int) (*child, error) {
+func startSentry(o *Options, p *preparation, listener int) (*child, error) {
 	ids := single(0, 0)
-	cfg := sentryConfig{Boot: o.Boot, Attached: life == attached, OwnConsole: o.OwnConsole}
+	cfg := sentryConfig{Boot: o.Boot, Attached: p.life == attached, OwnConsole: o.OwnConsole}
 	cfg.Boot.ConsoleSignals = o.OwnConsole
 	cfg.Boot.TSC = host.ClockIsTSC()
 	all, err := identity()
@@ -203,16 +232,16 @@ func startSentry(o *Options, root bool, life lifetime, sockets [2]int, listener,
 	if !all.has(user) {
 		user = nobody
 	}
-	if root && all.has(user) && all.setgroups {
+	if p.root && all.has(user) && all.setgroups {
 		// Root of the new namespace only until EnterSentry is done with it.
 		one := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: user, HostID: user, Size: 1}}
 		ids = idMaps{one, one, true}
 		cfg.Become = user
 	}
 	var files fdTable
-	files.std(null, crash)
+	files.std(p.gofer.null, p.gofer.crash)
 	b := &cfg.Boot
-	b.GoferFDs = [2]int{files.add(sockets[1]), files.add(sockets[0])}
+	b.GoferFDs = [2]int{files.add(p.sentry[1]), files.add(p.sentry[0])}
 	b.ControlFD = files.add(listener)
 	b.LogFD = files.add(o.Boot.LogFD)
 	b.DebugLogFD = files.add(o.Boot.DebugLogFD)
@@ -220,14 +249,14 @@ func startSentry(o *Options, root bool, life lifetime, sockets [2]int, listener,
 		b.StdioFDs[i] = files.add(fd)
 	}
 	b.ProcFD = -1
-	cfg.LifelineFD, cfg.GateFD = files.add(lifeline), files.add(gate)
+	cfg.LifelineFD, cfg.GateFD = files.add(p.gofer.lifeline), files.add(p.gofer.gate)
 	config, err := ConfigFile(&cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(config)
 	argv := []string{"runsc-sandbox", "boot", fmt.Sprintf("--config-fd=%d", files.add(config)), o.Boot.ID}
-	return spawn("Sentry", argv, files.fds, sysProcAttr(ids, life))
+	return spawn("Sentry", argv, files.fds, sysProcAttr(ids, p.life))
 }
 
 // controlSocket listens in dir and connects to itself: the sandbox inherits
@@ -275,14 +304,24 @@ func Dial(dir string) (*control.Client, error) {
 	return control.Dial(fmt.Sprintf("/proc/self/fd/%d/%s", d, SocketName))
 }
 
-// PID is the Sentry's process id on the host; it lives as long as the sandbox.
-func (s *Sandbox) PID() int { return s.sentry.pid }
+// PID is the id on the host of the process that lives as long as the container: the
+// Sentry's, or, in a sandbox that was there, the gofer's.
+func (s *Sandbox) PID() int {
+	if s.sentry == nil {
+		return s.gofer.pid
+	}
+	return s.sentry.pid
+}
 
 // GoferPID is the gofer's process id on the host.
 func (s *Sandbox) GoferPID() int { return s.gofer.pid }
 
 // Kill ends both processes and waits for their end. It may be called after Wait.
 func (s *Sandbox) Kill() {
+	if s.joined && s.Client != nil {
+		// The Sentry goes on, and is to be done with the container.
+		_ = s.Client.Destroy()
+	}
 	for _, c := range []*child{s.sentry, s.gofer} {
 		if c != nil {
 			c.kill()
@@ -324,9 +363,14 @@ func (s *Sandbox) Wait() (int, error) {
 		s.sentry = nil
 	}
 	if s.gofer != nil {
-		// It follows by itself, but need not hold us up.
-		s.gofer.kill()
-		_, gerr := s.gofer.wait()
+		if !s.joined {
+			// It follows by itself, but need not hold us up.
+			s.gofer.kill()
+		}
+		ws, gerr := s.gofer.wait()
+		if s.joined {
+			status = ws.ExitStatus() // the container's
+		}
 		err = errors.Join(err, gerr)
 		s.gofer = nil
 	}
@@ -336,7 +380,7 @@ func (s *Sandbox) Wait() (int, error) {
 
 // Detach lets a detached sandbox go on without the caller, and releases it.
 func (s *Sandbox) Detach() error {
-	// A byte for each of the two.
+	// A byte for each of the processes.
 	if n, err := unix.Write(s.lifeline, make([]byte, 2)); n != 2 {
 		return fmt.Errorf("detach the sandbox: %w", err)
 	}
