@@ -49,6 +49,7 @@ var layers = []string{
 	"sentry/sys",
 	"control",
 	"boot",
+	"oci/seccomp",
 	"oci/bundle oci/cgroup",
 	"oci/container oci/hooks oci/sandbox",
 	"cmd/runsc",

@@ -1,5 +1,7 @@
 package boot
 
+import "glovebox/lib/bpf"
+
 // A Config is all that `runsc boot` is told: plain data, sent as JSON over a
 // pipe before the Sentry seals itself. Descriptor numbers are those of the
 // boot process; -1 stands for none.
@@ -108,6 +110,9 @@ type Process struct {
 
 	NoNewPrivileges bool `json:"noNewPrivileges,omitempty"`
 	OOMScoreAdj     int  `json:"oomScoreAdj,omitempty"`
+	// Seccomp is the filter that it starts with, if any. Those of Exec have the
+	// first process's.
+	Seccomp []bpf.Insn `json:"seccomp,omitempty"`
 }
 
 // A Hook is a startContainer hook (runtime-spec, config.md).

@@ -62,6 +62,7 @@ func (c *container) startHook(h *Hook) error {
 	defer unix.Close(said)
 	p := c.cfg.Process
 	p.Path, p.Args, p.Env = h.Path, h.Args, h.Env
+	p.Seccomp = nil // it is for the container's programs
 	if len(p.Args) == 0 {
 		p.Args = []string{h.Path}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"glovebox/abi/linux"
 	"glovebox/control"
+	"glovebox/lib/bpf"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/sys"
 	"glovebox/sentry/vfs"
@@ -18,6 +19,10 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 		return nil, control.Errorf(control.Invalid, "%v", err)
 	}
 	x := &vfs.Ctx{Creds: creds(p), Root: c.vfs.Root(), Cwd: c.vfs.Root(), Umask: p.Umask, FileLimit: lim[linux.RLIMIT_FSIZE].Cur}
+	filter, err := filter(p)
+	if err != nil {
+		return nil, err
+	}
 	cwd := p.Cwd
 	if cwd == "" {
 		cwd = "/"
@@ -40,7 +45,7 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 	}
 	in := &kernel.Init{
 		Namespace: ns, Cgroup: c.group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
-		UTS: c.uts, IPC: c.ipc, Limits: lim,
+		UTS: c.uts, IPC: c.ipc, Limits: lim, Seccomp: filter,
 		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(x.Root, x.Cwd, p.Umask), VFS: c.vfs, Sockets: c.sandbox.sockets},
 	}
 	if tty != nil {
@@ -53,6 +58,18 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 	}
 	tg.OOMScoreAdj().Store(int32(p.OOMScoreAdj))
 	return tg, nil
+}
+
+// filter is the seccomp filter that p starts with, or nil.
+func filter(p *Process) (*bpf.Program, error) {
+	if len(p.Seccomp) == 0 {
+		return nil, nil
+	}
+	f, ok := kernel.CheckSeccomp(p.Seccomp)
+	if !ok {
+		return nil, control.Errorf(control.Invalid, "the seccomp filter is not a program")
+	}
+	return f, nil
 }
 
 // Check implements control.Container.

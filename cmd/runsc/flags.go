@@ -27,7 +27,7 @@ type globals struct {
 	overlay2   string
 	fileAccess string
 
-	ignoreCgroups, systemdCgroup bool
+	ignoreCgroups, systemdCgroup, ociSeccomp bool
 
 	log *logger
 }
@@ -48,6 +48,7 @@ func (g *globals) flags() *flag.FlagSet {
 	fs.StringVar(&g.fileAccess, "file-access", "exclusive", "`who` changes a bundle's root: exclusive (the container alone) or shared")
 	fs.BoolVar(&g.ignoreCgroups, "ignore-cgroups", false, "leave the host's control groups alone")
 	fs.BoolVar(&g.systemdCgroup, "systemd-cgroup", false, "have systemd make control groups: cgroupsPath is slice:prefix:name")
+	fs.BoolVar(&g.ociSeccomp, "oci-seccomp", false, "filter a container's calls as linux.seccomp of its bundle says")
 	for name, kind := range ignoredFlags {
 		fs.Var(&ignored{name: name, kind: kind, g: g}, name, "")
 	}
@@ -169,7 +170,6 @@ var ignoredFlags = map[string]flagKind{
 	"gvisor-gro":                          boolFlag,
 	"tx-checksum-offload":                 boolFlag,
 	"rx-checksum-offload":                 boolFlag,
-	"oci-seccomp":                         boolFlag,
 	"allow-flag-override":                 boolFlag,
 	"TESTONLY-unsafe-nonroot":             boolFlag,
 	"alsologtostderr":                     boolFlag,

@@ -70,7 +70,7 @@ func (l *launch) create(id string) (err error) {
 	if err := container.CheckID(id); err != nil {
 		return err
 	}
-	if l.b, err = bundle.Load(l.bundle); err != nil {
+	if l.b, err = bundle.Load(l.bundle, bundle.Options{Seccomp: l.ociSeccomp}); err != nil {
 		return err
 	}
 	for _, w := range l.b.Warnings {

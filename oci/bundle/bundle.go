@@ -50,6 +50,8 @@ type Bundle struct {
 	GuestUID, GuestGID int
 	// Warnings say what is not honoured.
 	Warnings []string
+
+	options Options
 }
 
 // A Tree is a directory of the host, or one file.
@@ -60,8 +62,14 @@ type Tree struct {
 	NoRecurse bool
 }
 
+// Options are what flags say of bundles.
+type Options struct {
+	// Seccomp applies linux.seccomp, which is ignored otherwise.
+	Seccomp bool
+}
+
 // Load reads the bundle in dir.
-func Load(dir string) (*Bundle, error) {
+func Load(dir string, o Options) (*Bundle, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -74,7 +82,7 @@ func Load(dir string) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bundle{Path: dir, Spec: spec}
+	b := &Bundle{Path: dir, Spec: spec, options: o}
 	return b, b.convert()
 }
 
@@ -107,6 +115,9 @@ func (b *Bundle) convert() error {
 	}
 	b.unsupported()
 	b.Boot = boot.Config{Hostname: b.Spec.Hostname, Domainname: b.Spec.Domainname, Process: b.process(), StartHooks: b.startHooks()}
+	if err := b.seccomp(); err != nil {
+		return err
+	}
 	if err := b.ids(); err != nil {
 		return err
 	}

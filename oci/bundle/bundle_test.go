@@ -45,7 +45,7 @@ func with(t testing.TB, change func(*specs.Spec)) string {
 
 func TestLoad(t *testing.T) {
 	dir := write(t, small)
-	b, err := Load(dir)
+	b, err := Load(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestMounts(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, ConfigName), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b, err := Load(dir)
+	b, err := Load(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestCapabilities(t *testing.T) {
 			Bounding: []string{"CAP_CHOWN"}, Effective: []string{"CAP_CHOWN", "CAP_KILL"}, Permitted: []string{"CAP_CHOWN"},
 			Ambient: []string{"CAP_CHOWN"},
 		}
-	})))
+	})), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestHooks(t *testing.T) {
 	}
 	b, err := Load(write(t, with(t, func(s *specs.Spec) {
 		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/x", Args: []string{"y"}}}}
-	})))
+	})), Options{})
 	if err != nil || len(b.Boot.StartHooks) != 1 || b.Boot.StartHooks[0].Path != "/x" {
 		t.Errorf("%+v, %v", b, err)
 	}

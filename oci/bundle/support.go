@@ -27,7 +27,6 @@ var refused = []feature{
 var ignored = []feature{
 	{"linux.sysctl", inLinux(func(l *specs.Linux) bool { return len(l.Sysctl) > 0 }), "not implemented"},
 	{"linux.netDevices", inLinux(func(l *specs.Linux) bool { return len(l.NetDevices) > 0 }), "not implemented"},
-	{"linux.seccomp", inLinux(func(l *specs.Linux) bool { return l.Seccomp != nil }), "the Sentry's own calls are filtered, not the guest's"},
 	{"linux.rootfsPropagation", inLinux(func(l *specs.Linux) bool { return l.RootfsPropagation != "" }), "mounts do not propagate"},
 	{"linux.mountLabel", inLinux(func(l *specs.Linux) bool { return l.MountLabel != "" }), "there is no SELinux inside"},
 	{"linux.intelRdt", inLinux(func(l *specs.Linux) bool { return l.IntelRdt != nil }), "not implemented"},

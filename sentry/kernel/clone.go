@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"glovebox/abi/linux"
+	"glovebox/lib/bpf"
 	"glovebox/sentry/arch"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/guest"
@@ -303,6 +304,8 @@ type Init struct {
 	// Terminal becomes the process's controlling terminal if not nil.
 	Terminal *Terminal
 	Limits   [linux.RLIM_NLIMITS]linux.Rlimit
+	// Seccomp is a filter that it starts with, or nil.
+	Seccomp *bpf.Program
 }
 
 // Start starts a process from outside. The first of a namespace is its init.
@@ -315,6 +318,9 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	t.mem, t.ctx, t.regs = in.Memory, ctx, in.Regs
 	t.regs.OrigRAX = arch.NoCall
 	t.cred.Store(in.Creds)
+	if p := in.Seccomp; p != nil {
+		t.seccomp.Store(&Seccomp{prog: p, insns: p.Len()})
+	}
 	t.uts, t.ipc = in.UTS, in.IPC
 	if t.ipc == nil {
 		t.ipc = ipc.NewNamespace(in.Cgroup.Host.Memory)
