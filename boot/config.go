@@ -22,8 +22,9 @@ type Config struct {
 	StartHooks []Hook `json:"startHooks,omitempty"`
 	HookState  []byte `json:"hookState,omitempty"`
 
-	Hostname      string            `json:"hostname"`
-	Domainname    string            `json:"domainname"`
+	Hostname   string `json:"hostname"`
+	Domainname string `json:"domainname"`
+	// Sysctl are limits of the container's IPC namespace (ipc.Limits).
 	Sysctl        map[string]string `json:"sysctl,omitempty"`
 	Devices       []Device          `json:"devices,omitempty"`
 	MaskedPaths   []string          `json:"maskedPaths,omitempty"`

@@ -108,6 +108,11 @@ func (c *container) namespaces() error {
 		}
 		n.join(o)
 	}
+	for name, value := range c.cfg.Sysctl {
+		if err := c.ipc.SetLimit(name, value); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	return nil
 }
 

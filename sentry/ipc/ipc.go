@@ -19,18 +19,35 @@ import (
 type Namespace struct {
 	memory *memfile.Account
 
-	mu   sync.Mutex
-	shms table[*Segment] // guarded by mu
-	sems table[*Set]     // guarded by mu
-	msgs table[*Queue]   // guarded by mu
-	mqs  map[string]*MQ  // guarded by mu
+	mu     sync.Mutex
+	limits Limits          // guarded by mu
+	shms   table[*Segment] // guarded by mu
+	sems   table[*Set]     // guarded by mu
+	msgs   table[*Queue]   // guarded by mu
+	mqs    map[string]*MQ  // guarded by mu
 	// undos are those that take something back. Guarded by mu.
 	undos map[*Undo]struct{}
 	mqID  uint64 // guarded by mu; of the last queue that was made
 }
 
 // NewNamespace returns an empty namespace, whose segments are memory's.
-func NewNamespace(memory *memfile.Account) *Namespace { return &Namespace{memory: memory} }
+func NewNamespace(memory *memfile.Account) *Namespace {
+	return &Namespace{memory: memory, limits: DefaultLimits()}
+}
+
+// Limits returns the namespace's.
+func (ns *Namespace) Limits() Limits {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	return ns.limits
+}
+
+// SetLimit is Limits.Set of the namespace's.
+func (ns *Namespace) SetLimit(name, value string) error {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	return ns.limits.Set(name, value)
+}
 
 // A Who is on whose behalf a call is made.
 type Who struct {

@@ -11,15 +11,8 @@ import (
 	"glovebox/sentry/auth"
 )
 
-// Limits of POSIX message queues (mq_overview(7)): what is there without
-// privileges, and at most.
+// Limits of POSIX message queues (mq_overview(7)) that no privileges exceed.
 const (
-	MQDefaultMessages = 10
-	MQDefaultSize     = 8192
-	MQMessages        = 10   // /proc/sys/fs/mqueue/msg_max
-	MQSize            = 8192 // msgsize_max, in bytes
-	MQQueues          = 256  // queues_max
-
 	mqHardMessages = 65536
 	mqHardSize     = 16 << 20
 	// mqOverhead is what a message counts against RLIMIT_MSGQUEUE beside its
@@ -120,14 +113,14 @@ func (ns *Namespace) OpenMQ(w Who, o *MQOpen) (*MQ, error) {
 // newMQ makes a queue (mqueue_create_attr).
 func (ns *Namespace) newMQ(w Who, o *MQOpen) (*MQ, error) {
 	privileged := w.Creds.Has(auth.CapSysResource)
-	if len(ns.mqs) >= MQQueues && !privileged {
+	if len(ns.mqs) >= int(ns.limits.MQQueues) && !privileged {
 		return nil, linux.ENOSPC
 	}
-	a := linux.MqAttr{Maxmsg: MQDefaultMessages, Msgsize: MQDefaultSize}
+	most, size := int64(ns.limits.MQMessages), int64(ns.limits.MQSize)
+	a := linux.MqAttr{Maxmsg: min(int64(ns.limits.MQDefaultMessages), most), Msgsize: min(int64(ns.limits.MQDefaultSize), size)}
 	if o.Attr != nil {
 		a.Maxmsg, a.Msgsize = o.Attr.Maxmsg, o.Attr.Msgsize
 	}
-	most, size := int64(MQMessages), int64(MQSize)
 	if privileged {
 		most, size = mqHardMessages, mqHardSize
 	}

@@ -29,9 +29,9 @@ type message struct {
 func (ns *Namespace) Msgget(w Who, key int32, flags uint32) (int32, error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	return ns.msgs.get(w, key, flags, linux.MSGMNI,
+	return ns.msgs.get(w, key, flags, int(ns.limits.MsgMNI),
 		func(*Queue) error { return nil },
-		func() (*Queue, error) { return &Queue{ns: ns, most: linux.MSGMNB}, nil })
+		func() (*Queue, error) { return &Queue{ns: ns, most: ns.limits.MsgMNB}, nil })
 }
 
 // MsgQueue returns the queue id, for mode (S_I*).
@@ -144,8 +144,8 @@ func (ns *Namespace) MsgSet(w Who, id int32, to *linux.MsqidDS) error {
 	if err := q.set(w, &to.Perm); err != nil {
 		return err
 	}
-	// More than the default would be memory of the Sentry without a limit.
-	q.most = min(to.Qbytes, linux.MSGMNB)
+	// More would be memory of the Sentry without a limit.
+	q.most = min(to.Qbytes, ns.limits.MsgMNB)
 	q.changed.Notify(wait.Out)
 	return nil
 }

@@ -32,12 +32,12 @@ type undoKey struct {
 
 // Semget is semget(2).
 func (ns *Namespace) Semget(w Who, key int32, n int32, flags uint32) (int32, error) {
-	if n < 0 || n > linux.SEMMSL {
-		return 0, linux.EINVAL
-	}
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	return ns.sems.get(w, key, flags, linux.SEMMNI, func(s *Set) error {
+	if n < 0 || uint64(n) > ns.limits.SemMSL {
+		return 0, linux.EINVAL
+	}
+	return ns.sems.get(w, key, flags, int(ns.limits.SemMNI), func(s *Set) error {
 		if int(n) > len(s.sems) {
 			return linux.EINVAL
 		}
@@ -46,7 +46,7 @@ func (ns *Namespace) Semget(w Who, key int32, n int32, flags uint32) (int32, err
 		if n == 0 {
 			return nil, linux.EINVAL
 		}
-		if ns.semsLocked()+int(n) > linux.SEMMNS {
+		if ns.semsLocked()+int(n) > int(ns.limits.SemMNS) {
 			return nil, linux.ENOSPC
 		}
 		return &Set{sems: make([]semaphore, n)}, nil

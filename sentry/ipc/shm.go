@@ -32,14 +32,17 @@ const maxSegment = 1 << 46
 func (ns *Namespace) Shmget(w Who, key int32, size uint64, flags uint32) (int32, error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	return ns.shms.get(w, key, flags, linux.SHMMNI, func(s *Segment) error {
+	return ns.shms.get(w, key, flags, int(ns.limits.ShmMNI), func(s *Segment) error {
 		if s.size < size {
 			return linux.EINVAL
 		}
 		return nil
 	}, func() (*Segment, error) {
-		if size == 0 || size > maxSegment {
+		if size == 0 || size > min(maxSegment, ns.limits.ShmMax) {
 			return nil, linux.EINVAL
+		}
+		if ns.shmPagesLocked()+pages(size) > ns.limits.ShmAll {
+			return nil, linux.ENOSPC
 		}
 		mem, err := ns.memory.NewShared("sysv")
 		if err != nil {
@@ -154,14 +157,19 @@ func (ns *Namespace) ShmLock(w Who, id int32, cmd int) error {
 func (ns *Namespace) ShmInfo() (linux.ShmInfo, uintptr) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	i := linux.ShmInfo{UsedIDs: int32(ns.shms.count)}
+	return linux.ShmInfo{UsedIDs: int32(ns.shms.count), Total: ns.shmPagesLocked()}, ns.shms.highest()
+}
+
+func (ns *Namespace) shmPagesLocked() (n uint64) {
 	for _, s := range ns.shms.slots {
 		if s != nil {
-			i.Total += (s.size + guest.PageSize - 1) / guest.PageSize
+			n += pages(s.size)
 		}
 	}
-	return i, ns.shms.highest()
+	return n
 }
+
+func pages(size uint64) uint64 { return (size + guest.PageSize - 1) / guest.PageSize }
 
 // destroyLocked ends a removed segment that nobody maps.
 func (s *Segment) destroyLocked() {

@@ -46,7 +46,7 @@ func msgsnd(t *kernel.Task, id Int, msg Addr, size Size, flags Flags) (uintptr, 
 	if err := copyIn(t, msg, &kind); err != nil {
 		return 0, err
 	}
-	if size > linux.MSGMAX || id < 0 || kind < 1 {
+	if size > Size(t.IPC().Limits().MsgMax) || id < 0 || kind < 1 {
 		return 0, linux.EINVAL
 	}
 	text := make([]byte, size)
@@ -101,9 +101,11 @@ func msgctl(t *kernel.Task, id, cmd Int, to Addr) (uintptr, error) {
 	ns, w := t.IPC(), t.IPCWho()
 	switch cmd {
 	case linux.IPC_INFO, linux.MSG_INFO:
+		l := ns.Limits()
+		mnb := int32(l.MsgMNB)
 		i := linux.Msginfo{
-			Max: linux.MSGMAX, MNB: linux.MSGMNB, MNI: linux.MSGMNI,
-			Pool: linux.MSGMNI * linux.MSGMNB / 1024, Map: linux.MSGMNB, SSZ: 16, TQL: linux.MSGMNB, Seg: 0xffff,
+			Max: int32(l.MsgMax), MNB: mnb, MNI: int32(l.MsgMNI),
+			Pool: int32(l.MsgMNI * l.MsgMNB / 1024), Map: mnb, SSZ: 16, TQL: mnb, Seg: 0xffff,
 		}
 		queues, msgs, bytes, highest := ns.MsgInfo()
 		if cmd == linux.MSG_INFO {

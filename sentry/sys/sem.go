@@ -39,7 +39,7 @@ func semtimedop(t *kernel.Task, id Int, ops Addr, n Size, timeout Addr) (uintptr
 	switch {
 	case n < 1 || id < 0:
 		return 0, linux.EINVAL
-	case n > linux.SEMOPM:
+	case n > Size(t.IPC().Limits().SemOPM):
 		return 0, linux.E2BIG
 	}
 	list := make([]linux.Sembuf, n)
@@ -81,9 +81,11 @@ func semctl(t *kernel.Task, id, num, cmd Int, arg LFlags) (uintptr, error) {
 	ns, w, to := t.IPC(), t.IPCWho(), Addr(arg)
 	switch cmd {
 	case linux.IPC_INFO, linux.SEM_INFO:
+		l := ns.Limits()
+		mns, opm := int32(l.SemMNS), int32(l.SemOPM)
 		i := linux.Seminfo{
-			Map: linux.SEMMNS, MNI: linux.SEMMNI, MNS: linux.SEMMNS, MNU: linux.SEMMNS, MSL: linux.SEMMSL,
-			OPM: linux.SEMOPM, UME: linux.SEMOPM, USZ: 20, VMX: linux.SEMVMX, AEM: linux.SEMVMX,
+			Map: mns, MNI: int32(l.SemMNI), MNS: mns, MNU: mns, MSL: int32(l.SemMSL),
+			OPM: opm, UME: opm, USZ: 20, VMX: linux.SEMVMX, AEM: linux.SEMVMX,
 		}
 		sets, sems, highest := ns.SemInfo()
 		if cmd == linux.SEM_INFO {

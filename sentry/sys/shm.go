@@ -1,8 +1,6 @@
 package sys
 
 import (
-	"math"
-
 	"glovebox/abi/linux"
 	"glovebox/abi/sysno"
 	"glovebox/sentry/guest"
@@ -104,7 +102,8 @@ func shmctl(t *kernel.Task, id, cmd Int, to Addr) (uintptr, error) {
 	switch cmd {
 	case linux.IPC_INFO:
 		_, highest := ns.ShmInfo()
-		i := linux.ShmInfo64{Max: math.MaxUint64 - 1<<24, Min: 1, MNI: linux.SHMMNI, Seg: linux.SHMMNI, All: math.MaxUint64 - 1<<24}
+		l := ns.Limits()
+		i := linux.ShmInfo64{Max: l.ShmMax, Min: 1, MNI: l.ShmMNI, Seg: l.ShmMNI, All: l.ShmAll}
 		return highest, copyOut(t, to, &i)
 	case linux.SHM_INFO:
 		i, highest := ns.ShmInfo()

@@ -48,22 +48,16 @@ func (fs *tree) kernelSysctls() *synth.Dir {
 		Add("domainname", fs.utsName(
 			func(u *kernel.UTS) string { _, d := u.Names(); return d }, (*kernel.UTS).SetDomain)).
 		Add("random", fs.randomSysctls()).
-		Add("sem", fs.text("32000\t1024000000\t500\t32000\n")).
 		Add("core_pattern", fs.text("core\n")).
 		Add("printk", fs.text("4\t4\t1\t7\n")).
 		Add("tainted", fs.number(0))
+	fs.ipcSysctls(d, "kernel.")
 	return fs.numbers(d, map[string]uint64{
 		"cap_last_cap":              uint64(auth.CapLast),
 		"ngroups_max":               65536,
 		"pid_max":                   kernel.PIDMax,
 		"threads-max":               kernel.PIDMax,
 		"randomize_va_space":        2,
-		"shmmax":                    18446744073692774399,
-		"shmall":                    18446744073692774399,
-		"shmmni":                    4096,
-		"msgmax":                    8192,
-		"msgmnb":                    16384,
-		"msgmni":                    32000,
 		"overflowuid":               65534,
 		"overflowgid":               65534,
 		"dmesg_restrict":            0,
@@ -75,6 +69,21 @@ func (fs *tree) kernelSysctls() *synth.Dir {
 		"panic":                     0,
 		"sysrq":                     0,
 	})
+}
+
+// ipcSysctls adds what the reader's IPC namespace calls by that prefix.
+func (fs *tree) ipcSysctls(d *synth.Dir, prefix string) *synth.Dir {
+	for _, name := range ipc.Sysctls() {
+		if short, ok := strings.CutPrefix(name, prefix); ok {
+			d.Add(short, fs.file(func(c *vfs.Ctx, w *bytes.Buffer) {
+				if t := caller(c); t != nil {
+					l := t.IPC().Limits()
+					w.WriteString(l.Get(name) + "\n")
+				}
+			}))
+		}
+	}
+	return d
 }
 
 // utsName is a name of uname(2), which root may write.
@@ -118,10 +127,7 @@ func (fs *tree) fsSysctls() *synth.Dir {
 	d := fs.dir().
 		Add("file-nr", fs.file(fs.fileNr)).
 		Add("binfmt_misc", fs.dir()).
-		Add("mqueue", fs.numbers(fs.dir(), map[string]uint64{
-			"msg_default": ipc.MQDefaultMessages, "msg_max": ipc.MQMessages, "msgsize_default": ipc.MQDefaultSize,
-			"msgsize_max": ipc.MQSize, "queues_max": ipc.MQQueues,
-		})).
+		Add("mqueue", fs.ipcSysctls(fs.dir(), "fs.mqueue.")).
 		Add("epoll", fs.dir().Add("max_user_watches", fs.number(1<<20))).
 		Add("inotify", fs.numbers(fs.dir(), map[string]uint64{
 			"max_queued_events": 16384, "max_user_instances": 128, "max_user_watches": 65536,
