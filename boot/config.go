@@ -75,6 +75,8 @@ type Config struct {
 	// sends, a byte each.
 	EndFD    int `json:"endFD"`
 	SignalFD int `json:"signalFD"`
+	// PassedFDs become descriptors of the first process, too.
+	PassedFDs []PassedFD `json:"passedFDs,omitempty"`
 	// Console says that StdioFDs are a terminal which the first process
 	// controls.
 	Console bool `json:"console,omitempty"`
@@ -90,6 +92,13 @@ type Join struct {
 	PID string `json:"pid,omitempty"`
 	IPC string `json:"ipc,omitempty"`
 	UTS string `json:"uts,omitempty"`
+}
+
+// A PassedFD is a descriptor that a process gets beside its standard streams, as
+// number Guest.
+type PassedFD struct {
+	FD    int   `json:"fd"`
+	Guest int32 `json:"guest"`
 }
 
 // A Process is the process that a container starts with.

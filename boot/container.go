@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"glovebox/abi/linux"
 	"glovebox/control"
 	"glovebox/p9"
@@ -77,10 +79,13 @@ func (s *sandbox) newContainer(cfg *Config) (*container, error) {
 		if cfg.Console {
 			open = c.newConsole
 		}
-		c.fds, c.tty, err = c.stdio(cfg.StdioFDs, open)
+		c.fds, c.tty, err = c.stdio(cfg.StdioFDs, cfg.PassedFDs, open)
 	}
 	if err != nil {
 		closeFDs(cfg.StdioFDs[:])
+		for _, p := range cfg.PassedFDs {
+			unix.Close(p.FD)
+		}
 		c.release()
 		return nil, err
 	}

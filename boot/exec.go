@@ -29,7 +29,7 @@ type execing struct {
 // Exec implements control.Container.
 func (c *container) Exec(ctx context.Context, a control.ExecArgs, files []*os.File) (control.ExecResult, error) {
 	var r control.ExecResult
-	fds, err := detach(files) // three: control.takes
+	fds, err := detach(files) // as many as a.Passed says, and three
 	if err != nil {
 		return r, err
 	}
@@ -50,7 +50,11 @@ func (c *container) Exec(ctx context.Context, a control.ExecArgs, files []*os.Fi
 	if a.Terminal {
 		open = func(fd int) (*terminal, error) { return c.newTerminal(fd, p.UID, p.GID) }
 	}
-	table, tty, err := c.stdio([3]int(fds), open)
+	var passed []PassedFD
+	for i, guest := range a.Passed {
+		passed = append(passed, PassedFD{fds[3+i], guest})
+	}
+	table, tty, err := c.stdio([3]int(fds), passed, open)
 	if err != nil {
 		closeFDs(fds)
 		return r, err

@@ -163,8 +163,12 @@ func (s *sandbox) forget(c *container) {
 func (cfg *Config) claim(fds []int) error {
 	used := make([]bool, len(fds))
 	all := []*int{&cfg.GoferFDs[0], &cfg.GoferFDs[1], &cfg.EndFD, &cfg.SignalFD, &cfg.StdioFDs[0], &cfg.StdioFDs[1], &cfg.StdioFDs[2]}
+	optional := len(all)
+	for i := range cfg.PassedFDs {
+		all = append(all, &cfg.PassedFDs[i].FD)
+	}
 	for i, n := range all {
-		if *n < 0 && i >= 2 {
+		if *n < 0 && i >= 2 && i < optional {
 			continue
 		}
 		if *n < 0 || *n >= len(fds) || used[*n] {

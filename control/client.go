@@ -62,10 +62,10 @@ func (c *Client) Check() error { return c.call(methodCheck, nil, nil) }
 func (c *Client) Start() error { return c.call(methodStart, nil, nil) }
 
 // Exec runs a process beside the first one, with fds as its descriptors 0, 1
-// and 2. It is killed when the client hangs up.
-func (c *Client) Exec(a ExecArgs, fds [3]int) (ExecResult, error) {
+// and 2, and what a.Passed says. It is killed when the client hangs up.
+func (c *Client) Exec(a ExecArgs, fds ...int) (ExecResult, error) {
 	var r ExecResult
-	err := c.call(methodExec, a, &r, fds[:]...)
+	err := c.call(methodExec, a, &r, fds...)
 	return r, err
 }
 

@@ -203,7 +203,7 @@ func TestExec(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	got, err := c.Exec(ExecArgs{Process: []byte(`{"args":["sh"]}`)}, [3]int{int(w.Fd()), int(w.Fd()), int(w.Fd())})
+	got, err := c.Exec(ExecArgs{Process: []byte(`{"args":["sh"]}`)}, int(w.Fd()), int(w.Fd()), int(w.Fd()))
 	w.Close()
 	if err != nil || got != (ExecResult{7, 9}) {
 		t.Fatalf("%+v, %v", got, err)
@@ -217,6 +217,9 @@ func TestExec(t *testing.T) {
 	var e *Error
 	if err := c.call(methodExec, ExecArgs{}, nil, 0); !errors.As(err, &e) || e.Code != Invalid {
 		t.Errorf("one descriptor: %v", err)
+	}
+	if _, err := c.Exec(ExecArgs{Passed: []int32{5, 6}}, 0, 0, 0, 0); !errors.As(err, &e) || e.Code != Invalid {
+		t.Errorf("four descriptors, not five: %v", err)
 	}
 	c.Close()
 	<-f.hungUp
@@ -278,6 +281,7 @@ func TestContainers(t *testing.T) {
 	if err := c.Create([]byte(`{"a":1}`), 0, 1, 1); err == nil || err.Error() != `{"a":1} with 3 descriptors` {
 		t.Errorf("Create: %v", err)
 	}
+	c.Container = "first"
 	if err := c.call(methodExec, ExecArgs{}, nil, 0); !errors.As(err, &e) || e.Code != Invalid {
 		t.Errorf("Exec with one descriptor: %v", err)
 	}

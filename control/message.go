@@ -17,7 +17,7 @@ const Version = 1
 
 const (
 	maxLine = 1 << 20
-	maxFDs  = 16
+	maxFDs  = 64
 )
 
 // A request asks for a method. FDs is how many descriptors came along.
@@ -93,13 +93,15 @@ type CreateArgs struct {
 }
 
 // ExecArgs say what to run beside the first process. Descriptors 0, 1 and 2
-// come along.
+// come along, and those of Passed.
 type ExecArgs struct {
 	// Process is a boot.Process.
 	Process json.RawMessage `json:"process"`
 	// Terminal says that the descriptors are a terminal, which the process
 	// controls.
 	Terminal bool `json:"terminal,omitempty"`
+	// Passed is what the other descriptors are inside.
+	Passed []int32 `json:"passed,omitempty"`
 }
 
 // An ExecResult is a process that Exec started.

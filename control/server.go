@@ -191,7 +191,7 @@ func answer(ctx context.Context, s Sandbox, r *request, files []*os.File) respon
 }
 
 // takes is how many descriptors come with a request.
-var takes = map[string]int{methodExec: 3, methodStrace: 1, methodStacks: 1, methodCreate: some}
+var takes = map[string]int{methodExec: some, methodStrace: 1, methodStacks: 1, methodCreate: some}
 
 // some descriptors are for the method itself to look at.
 const some = -1
@@ -258,6 +258,10 @@ func callContainer(ctx context.Context, c Container, r *request, files []*os.Fil
 		a, err := args[ExecArgs](r, files)
 		if err != nil {
 			return nil, err
+		}
+		if want := 3 + len(a.Passed); len(files) != want {
+			closeAll(files)
+			return nil, Errorf(Invalid, "%s: %d descriptors, want %d", r.Method, len(files), want)
 		}
 		return c.Exec(ctx, a, files)
 	case methodStrace:

@@ -42,7 +42,7 @@ type execution struct {
 	pidFile, insidePIDFile  string
 	console                 string
 	evenPaused              bool
-	preserveFDs             int
+	passing                 passing
 }
 
 // A listFlag may be given several times.
@@ -75,7 +75,7 @@ func (e *execution) flags(fs *flag.FlagSet) {
 	fs.StringVar(&e.pidFile, "pid-file", "", "`file` to write the id to of a process of the host that ends when it does")
 	fs.StringVar(&e.insidePIDFile, "internal-pid-file", "", "`file` to write its process id inside to")
 	fs.StringVar(&e.console, "console-socket", "", "unix `socket` that gets the terminal's master side")
-	fs.IntVar(&e.preserveFDs, "preserve-fds", 0, "")
+	e.passing.flags(fs)
 	for _, name := range []string{"apparmor", "process-label", "cgroup"} {
 		fs.Var(&ignored{name: name, kind: valueFlag, g: e.globals}, name, "")
 	}
@@ -86,8 +86,8 @@ func (e *execution) run(args []string) (int, error) {
 	if len(args) == 0 {
 		return 0, errors.New("exec: in which container?")
 	}
-	if e.preserveFDs != 0 {
-		return 0, errors.New("--preserve-fds is not implemented")
+	if err := e.passing.find(); err != nil {
+		return 0, err
 	}
 	c, err := container.Open(e.root, args[0])
 	if err != nil {
@@ -114,7 +114,8 @@ func (e *execution) run(args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	w := &waited{globals: e.globals, Dir: c.SocketDir(), Program: p.Args[0], Args: control.ExecArgs{Process: raw, Terminal: p.Terminal}}
+	w := &waited{globals: e.globals, Dir: c.SocketDir(), Program: p.Args[0], Passed: e.passing.list,
+		Args: control.ExecArgs{Process: raw, Terminal: p.Terminal, Passed: e.passing.guests()}}
 	if c.SandboxID != "" {
 		w.Container = c.ID
 	}

@@ -9,10 +9,12 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"glovebox/boot"
 	"glovebox/control"
 	"glovebox/oci/sandbox"
 )
@@ -50,6 +52,8 @@ type waited struct {
 	Container string           `json:"container,omitempty"`
 	Program   string           `json:"program"`
 	Args      control.ExecArgs `json:"args"`
+	// Passed are the descriptors here that Args.Passed is about.
+	Passed []boot.PassedFD `json:"passed,omitempty"`
 }
 
 // An outcome is what the process of a detached exec says to its parent.
@@ -62,7 +66,14 @@ type outcome struct {
 // startDetached starts a process that stands for the one inside, and returns once
 // that runs.
 func (e *execution) startDetached(w *waited, fds [3]int, t *terminal) error {
-	// What the caller left open to us is not for it.
+	files := []uintptr{0, 0, 0, 0, 0}
+	passed := w.Passed
+	w.Passed = slices.Clone(passed)
+	for i, p := range passed {
+		w.Passed[i].FD = len(files)
+		files = append(files, uintptr(p.FD))
+	}
+	// What else the caller left open to us is not for it.
 	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("close_range: %w", err)
 	}
@@ -81,7 +92,7 @@ func (e *execution) startDetached(w *waited, fds [3]int, t *terminal) error {
 		return err
 	}
 	defer null.Close()
-	files := []uintptr{0, 0, 0, uintptr(config), ready.Fd()}
+	files[3], files[4] = uintptr(config), ready.Fd()
 	for i, fd := range fds {
 		files[i] = null.Fd()
 		if fd >= 0 {
@@ -180,8 +191,13 @@ func (w *waited) follow(fds [3]int, started func(control.ExecResult) error) (int
 			fds[i] = null
 		}
 	}
-	r, err := client.Exec(w.Args, fds)
+	all := fds[:]
+	for _, p := range w.Passed {
+		all = append(all, p.FD)
+	}
+	r, err := client.Exec(w.Args, all...)
 	unix.Close(null)
+	closePassed(w.Passed)
 	if err != nil {
 		return 0, notStarted(err, w.Program)
 	}

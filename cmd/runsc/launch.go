@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -21,10 +22,9 @@ import (
 type launch struct {
 	*globals
 	bundle, pidFile, console, userLog string
-	preserveFDs                       int
-	passFD                            string
 	detach                            bool
 	wrotePID                          bool
+	passing                           passing
 
 	c     *container.Container
 	pod   *container.Container // in whose sandbox c is to be; nil for its own
@@ -40,39 +40,33 @@ func (l *launch) flags(fs *flag.FlagSet) {
 	fs.StringVar(&l.pidFile, "pid-file", "", "`file` to write the sandbox's process id to")
 	fs.StringVar(&l.console, "console-socket", "", "unix `socket` that gets the terminal's master side")
 	fs.StringVar(&l.userLog, "user-log", "", "")
-	fs.IntVar(&l.preserveFDs, "preserve-fds", 0, "")
-	fs.StringVar(&l.passFD, "pass-fd", "", "")
+	l.passing.flags(fs)
 	for _, name := range []string{"no-pivot", "no-new-keyring", "no-subreaper", "keep"} {
 		fs.Var(&ignored{name: name, kind: boolFlag, g: l.globals}, name, "")
 	}
 }
 
-// check refuses what is not built and must not be ignored.
-func (l *launch) check() error {
-	switch {
-	case l.preserveFDs != 0:
-		return errors.New("--preserve-fds is not implemented")
-	case l.passFD != "":
-		return errors.New("--pass-fd is not implemented")
-	}
-	if l.userLog != "" {
-		l.log.warnf("flag --user-log has no effect")
-	}
-	return nil
-}
-
 // create makes the container and its sandbox, up to where the first process is to
 // be started. The container stays locked. What fails leaves nothing behind.
 func (l *launch) create(id string) (err error) {
-	if err := l.check(); err != nil {
-		return err
+	if l.userLog != "" {
+		l.log.warnf("flag --user-log has no effect")
 	}
 	if err := container.CheckID(id); err != nil {
+		return err
+	}
+	environment, err := l.passing.activated()
+	if err != nil {
+		return err
+	}
+	if err := l.passing.find(); err != nil {
 		return err
 	}
 	if l.b, err = bundle.Load(l.bundle, bundle.Options{Seccomp: l.ociSeccomp}); err != nil {
 		return err
 	}
+	p := &l.b.Boot.Process
+	p.Env = append(slices.Clone(p.Env), environment...)
 	for _, w := range l.b.Warnings {
 		l.log.warnf("%s", w)
 	}
@@ -103,6 +97,7 @@ func (l *launch) create(id string) (err error) {
 	if l.s, err = l.startSandbox(); err != nil {
 		return err
 	}
+	closePassed(l.passing.list)
 	if err = l.record(); err != nil {
 		return err
 	}
@@ -121,7 +116,7 @@ func (l *launch) options() (err error) {
 	l.o = o
 	o.Boot.ID = l.c.ID
 	o.Boot.Ends = true
-	o.Boot.StdioFDs = stdio()
+	o.Boot.StdioFDs, o.Boot.PassedFDs = stdio(), l.passing.list
 	if err := l.placement(); err != nil {
 		return err
 	}

@@ -260,6 +260,9 @@ func EnterSentry(configFD int) (*boot.Config, error) {
 			unix.CloseOnExec(fd)
 		}
 	}
+	for _, p := range cfg.Boot.PassedFDs {
+		unix.CloseOnExec(p.FD)
+	}
 	if cfg.Become != 0 {
 		err = host.Become(cfg.Become, cfg.Become)
 	} else {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -66,6 +67,10 @@ func Join(o *Options, client *control.Client) (_ *Sandbox, err error) {
 	cfg.EndFD, cfg.SignalFD = add(s.crash.fd), add(signals)
 	for i, fd := range o.Boot.StdioFDs {
 		cfg.StdioFDs[i] = add(fd)
+	}
+	cfg.PassedFDs = slices.Clone(cfg.PassedFDs)
+	for i := range cfg.PassedFDs {
+		cfg.PassedFDs[i].FD = add(cfg.PassedFDs[i].FD)
 	}
 	b, err := json.Marshal(&cfg)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -47,7 +48,7 @@ const (
 // Options say what to start.
 type Options struct {
 	// Boot is the Sentry's configuration; Start fills in the descriptors
-	// other than StdioFDs, LogFD and DebugLogFD, which are the caller's
+	// other than StdioFDs, PassedFDs, LogFD and DebugLogFD, which are the caller's
 	// numbers here.
 	Boot boot.Config
 	// Attach is what the gofer serves; Attach[0] is the root.
@@ -247,6 +248,10 @@ func startSentry(o *Options, p *preparation, listener int) (*child, error) {
 	b.DebugLogFD = files.add(o.Boot.DebugLogFD)
 	for i, fd := range o.Boot.StdioFDs {
 		b.StdioFDs[i] = files.add(fd)
+	}
+	b.PassedFDs = slices.Clone(b.PassedFDs)
+	for i := range b.PassedFDs {
+		b.PassedFDs[i].FD = files.add(b.PassedFDs[i].FD)
 	}
 	b.ProcFD = -1
 	cfg.LifelineFD, cfg.GateFD = files.add(p.gofer.lifeline), files.add(p.gofer.gate)

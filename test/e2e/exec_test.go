@@ -81,7 +81,7 @@ func TestExec(t *testing.T) {
 		"--process: open /none: no such file": {"--process", "/none", id},
 		"needs --console-socket":              {"--detach", "--tty", id, "true"},
 		"--console-socket needs a process":    {"--console-socket", "/x", id, "true"},
-		"--preserve-fds is not implemented":   {"--preserve-fds", "1", id, "true"},
+		"descriptor 3 is not open":            {"--preserve-fds", "1", id, "true"},
 		"unknown flag --umask":                {"--umask", "1", id, "true"},
 	} {
 		h.fails(says, append([]string{"exec"}, args...)...)
