@@ -123,6 +123,20 @@ type Process struct {
 	// Seccomp is the filter that it starts with, if any. Those of Exec have the
 	// first process's.
 	Seccomp []bpf.Insn `json:"seccomp,omitempty"`
+	// Personality is personality(2)'s value; those of Exec have the first
+	// process's.
+	Personality uint32     `json:"personality,omitempty"`
+	Scheduler   *Scheduler `json:"scheduler,omitempty"`
+	// CPUs are those that it is to run on; none: all.
+	CPUs []int `json:"cpus,omitempty"`
+}
+
+// A Scheduler is what sched_setattr(2) takes.
+type Scheduler struct {
+	Policy      int  `json:"policy"`
+	Priority    int  `json:"priority,omitempty"`
+	Nice        int  `json:"nice,omitempty"`
+	ResetOnFork bool `json:"resetOnFork,omitempty"`
 }
 
 // A Hook is a startContainer hook (runtime-spec, config.md).

@@ -45,7 +45,7 @@ func (c *container) Exec(ctx context.Context, a control.ExecArgs, files []*os.Fi
 		closeFDs(fds)
 		return r, err
 	}
-	p.Seccomp = c.cfg.Process.Seccomp
+	p.Seccomp, p.Personality = c.cfg.Process.Seccomp, c.cfg.Process.Personality
 	var open func(int) (*terminal, error)
 	if a.Terminal {
 		open = func(fd int) (*terminal, error) { return c.newTerminal(fd, p.UID, p.GID) }

@@ -23,6 +23,10 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 	if err != nil {
 		return nil, err
 	}
+	cpus, err := affinity(p, c.k.CPUs)
+	if err != nil {
+		return nil, err
+	}
 	cwd := p.Cwd
 	if cwd == "" {
 		cwd = "/"
@@ -38,7 +42,7 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 	}
 	var l kernel.Limits
 	l.SetAll(lim)
-	e := sys.Execution{Kernel: c.k, Cgroup: c.group, VFS: c.vfs, Ctx: x, File: f, Name: name, Args: p.Args, Env: p.Env, Limits: &l}
+	e := sys.Execution{Kernel: c.k, Cgroup: c.group, VFS: c.vfs, Ctx: x, File: f, Name: name, Args: p.Args, Env: p.Env, Limits: &l, Personality: p.Personality}
 	img, err := e.Load()
 	if err != nil {
 		return nil, startError(err)
@@ -46,7 +50,11 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 	in := &kernel.Init{
 		Namespace: ns, Cgroup: c.group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
 		UTS: c.uts, IPC: c.ipc, Limits: lim, Seccomp: filter,
+		Personality: p.Personality, Affinity: cpus,
 		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(x.Root, x.Cwd, p.Umask), VFS: c.vfs, Sockets: c.sandbox.sockets},
+	}
+	if s := p.Scheduler; s != nil {
+		in.Sched = kernel.SchedParams(*s)
 	}
 	if tty != nil {
 		in.Terminal = &tty.Terminal
@@ -70,6 +78,25 @@ func filter(p *Process) (*bpf.Program, error) {
 		return nil, control.Errorf(control.Invalid, "the seccomp filter is not a program")
 	}
 	return f, nil
+}
+
+// affinity is the mask of the processors that p is to run on, of cpus; nil for all.
+func affinity(p *Process, cpus int) ([]byte, error) {
+	if len(p.CPUs) == 0 {
+		return nil, nil
+	}
+	m := make([]byte, kernel.CPUMaskBytes(cpus))
+	some := false
+	for _, n := range p.CPUs {
+		if n < cpus {
+			m[n/8] |= 1 << (n % 8)
+			some = true
+		}
+	}
+	if !some {
+		return nil, control.Errorf(control.Invalid, "process.execCPUAffinity.final: none of the container's %d processors", cpus)
+	}
+	return m, nil
 }
 
 // Check implements control.Container.

@@ -143,6 +143,9 @@ func (e *execution) wanted(c *container.Container, args []string) (*specs.Proces
 		if err != nil {
 			return nil, fmt.Errorf("--process: %w", err)
 		}
+		if c.Process != nil && p.ExecCPUAffinity == nil {
+			p.ExecCPUAffinity = c.Process.ExecCPUAffinity
+		}
 		return p, nil
 	}
 	if len(args) == 0 {

@@ -118,6 +118,9 @@ func (b *Bundle) convert() error {
 	if err := b.seccomp(); err != nil {
 		return err
 	}
+	if err := b.personality(); err != nil {
+		return err
+	}
 	if err := b.sysctl(); err != nil {
 		return err
 	}

@@ -237,9 +237,9 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-func TestCountCPUs(t *testing.T) {
+func TestCPUList(t *testing.T) {
 	for list, want := range map[string]int{"0": 1, "0-3": 4, "0-1,1,5": 3, "7, 8": -1, "": -1, "3-1": -1, "x": -1, "-1": -1, "0-99999999": -1} {
-		if n, ok := countCPUs(list); ok != (want >= 0) || ok && n != want {
+		if n, ok := cpuList(list); ok != (want >= 0) || ok && len(n) != want {
 			t.Errorf("%q: %d, %v", list, n, ok)
 		}
 	}

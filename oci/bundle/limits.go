@@ -1,6 +1,8 @@
 package bundle
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,10 +35,11 @@ func ResourceLimits(r *specs.LinuxResources) (l Limits, err error) {
 		l.CPUQuota, l.CPUPeriod, l.CPUShares = c.Quota, c.Period, c.Shares
 	}
 	if r.CPU != nil && r.CPU.Cpus != "" {
-		n, ok := countCPUs(r.CPU.Cpus)
+		list, ok := cpuList(r.CPU.Cpus)
 		if !ok {
 			return l, fieldErrorf("linux.resources.cpu.cpus", "%q is no list such as 0-2,7", r.CPU.Cpus)
 		}
+		n := len(list)
 		l.CPUs = &n
 	}
 	return l, nil
@@ -72,24 +75,24 @@ func (b *Bundle) limits(c *boot.Config) error {
 // maxCPU is more than any kernel numbers.
 const maxCPU = 1 << 16
 
-// countCPUs counts the processors of a list (cpuset(7), "List format").
-func countCPUs(list string) (n int, ok bool) {
+// cpuList returns the processors of a list, sorted (cpuset(7), "List format").
+func cpuList(list string) (cpus []int, ok bool) {
 	seen := map[int]bool{}
 	for part := range strings.SplitSeq(strings.TrimSpace(list), ",") {
 		first, last, isRange := strings.Cut(part, "-")
 		a, err := strconv.Atoi(first)
 		if err != nil || a < 0 || a > maxCPU {
-			return 0, false
+			return nil, false
 		}
 		z := a
 		if isRange {
 			if z, err = strconv.Atoi(last); err != nil || z < a || z > maxCPU {
-				return 0, false
+				return nil, false
 			}
 		}
 		for ; a <= z; a++ {
 			seen[a] = true
 		}
 	}
-	return len(seen), true
+	return slices.Sorted(maps.Keys(seen)), true
 }

@@ -19,7 +19,7 @@ func Parse(data []byte) (*specs.Spec, error) {
 		return nil, jsonError(data, err)
 	}
 	for _, check := range []func(*specs.Spec) error{
-		checkTop, checkProcess, checkUser, checkRlimits, checkMounts, checkLinux, checkDevices, checkHooks, checkRefused,
+		checkTop, checkProcess, checkUser, checkRlimits, checkScheduling, checkMounts, checkLinux, checkDevices, checkHooks, checkRefused,
 	} {
 		if err := check(s); err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ const defaultUmask = 0o022
 // not from a config.json. The second result says what is not honoured.
 func Process(p *specs.Process) (boot.Process, []string, error) {
 	b := &Bundle{Spec: &specs.Spec{Process: p}}
-	for _, check := range []func(*specs.Spec) error{checkProcess, checkUser, checkRlimits} {
+	for _, check := range []func(*specs.Spec) error{checkProcess, checkUser, checkRlimits, checkScheduling} {
 		if err := check(b.Spec); err != nil {
 			return boot.Process{}, nil, bare(err)
 		}
@@ -31,6 +31,10 @@ func Process(p *specs.Process) (boot.Process, []string, error) {
 		}
 	}
 	out := b.process()
+	if a := p.ExecCPUAffinity; a != nil {
+		// Its processors before it is in the container are nobody's.
+		out.CPUs, _ = cpuList(a.Final)
+	}
 	for i, w := range b.Warnings {
 		b.Warnings[i] = strings.TrimPrefix(w, ConfigName+": ")
 	}
@@ -81,6 +85,7 @@ func (b *Bundle) process() boot.Process {
 		}
 		b.fitCaps(&out.Caps)
 	}
+	out.Scheduler = b.scheduler()
 	for _, r := range p.Rlimits {
 		out.Rlimits = append(out.Rlimits, boot.Rlimit{Resource: rlimit(r.Type), Cur: r.Soft, Max: r.Hard})
 	}

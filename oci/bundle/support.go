@@ -30,13 +30,10 @@ var ignored = []feature{
 	{"linux.mountLabel", inLinux(func(l *specs.Linux) bool { return l.MountLabel != "" }), "there is no SELinux inside"},
 	{"linux.intelRdt", inLinux(func(l *specs.Linux) bool { return l.IntelRdt != nil }), "not implemented"},
 	{"linux.memoryPolicy", inLinux(func(l *specs.Linux) bool { return l.MemoryPolicy != nil }), "not implemented"},
-	{"linux.personality", inLinux(func(l *specs.Linux) bool { return l.Personality != nil && l.Personality.Domain != specs.PerLinux }), "not implemented"},
 	{"linux.timeOffsets", inLinux(func(l *specs.Linux) bool { return len(l.TimeOffsets) > 0 }), "not implemented"},
 	{"process.apparmorProfile", inProcess(func(p *specs.Process) bool { return p.ApparmorProfile != "" }), "there is no AppArmor inside"},
 	{"process.selinuxLabel", inProcess(func(p *specs.Process) bool { return p.SelinuxLabel != "" }), "there is no SELinux inside"},
-	{"process.scheduler", inProcess(func(p *specs.Process) bool { return p.Scheduler != nil }), "not implemented"},
 	{"process.ioPriority", inProcess(func(p *specs.Process) bool { return p.IOPriority != nil }), "not implemented"},
-	{"process.execCPUAffinity", inProcess(func(p *specs.Process) bool { return p.ExecCPUAffinity != nil }), "not implemented"},
 }
 
 func inLinux(f func(*specs.Linux) bool) func(*specs.Spec) bool {

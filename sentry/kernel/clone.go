@@ -306,6 +306,10 @@ type Init struct {
 	Limits   [linux.RLIM_NLIMITS]linux.Rlimit
 	// Seccomp is a filter that it starts with, or nil.
 	Seccomp *bpf.Program
+	// Personality is personality(2)'s value.
+	Personality uint32
+	Sched       SchedParams
+	Affinity    []byte // nil: every processor
 }
 
 // Start starts a process from outside. The first of a namespace is its init.
@@ -321,6 +325,9 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	if p := in.Seccomp; p != nil {
 		t.seccomp.Store(&Seccomp{prog: p, insns: p.Len()})
 	}
+	t.personality.Store(in.Personality)
+	t.sched.SetParams(in.Sched)
+	t.sched.SetAffinity(in.Affinity)
 	t.uts, t.ipc = in.UTS, in.IPC
 	if t.ipc == nil {
 		t.ipc = ipc.NewNamespace(in.Cgroup.Host.Memory)

@@ -9,6 +9,8 @@ import (
 // Bits of personality(2).
 const (
 	AddrNoRandomize = 0x40000
+	PerMask         = 0xff
+	PerLinux32      = 0x8
 	// clearOnSetID is what a program that gains privilege does without
 	// (PER_CLEAR_ON_SETID).
 	clearOnSetID = AddrNoRandomize | 0x100000 | 0x200000 | 0x400000

@@ -42,6 +42,9 @@ func (s *Sched) SetParams(p SchedParams) {
 	s.policy, s.priority, s.nice, s.resetOnFork = p.Policy, p.Priority, p.Nice, p.ResetOnFork
 }
 
+// CPUMaskBytes is the size of a mask of n processors, in longs as the kernel's.
+func CPUMaskBytes(n int) int { return (max(n, 1) + 63) / 64 * 8 }
+
 // Affinity returns the mask of processors, nil for all.
 func (s *Sched) Affinity() []byte {
 	s.mu.Lock()

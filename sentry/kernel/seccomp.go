@@ -37,6 +37,14 @@ func (t *Task) SeccompMode() int {
 	return linux.SECCOMP_MODE_FILTER
 }
 
+// SeccompFilters returns how many filters t has.
+func (t *Task) SeccompFilters() (n int) {
+	for s := t.seccomp.Load(); s != nil && s.prog != nil; s = s.older {
+		n++
+	}
+	return n
+}
+
 // SetSeccompStrict leaves t only read, write, exit and sigreturn.
 func (t *Task) SetSeccompStrict() error {
 	if t.SeccompMode() == linux.SECCOMP_MODE_FILTER {

@@ -11,7 +11,7 @@ import (
 var prctls = family{
 	sysno.Prctl:       call5(prctl).except("MM layout, speculation and TSC controls are EINVAL"),
 	sysno.ArchPrctl:   call2(archPrctl).except("CPUID cannot be made to fault"),
-	sysno.Personality: call1(personality).except("only ADDR_NO_RANDOMIZE has an effect"),
+	sysno.Personality: call1(personality).except("only ADDR_NO_RANDOMIZE and PER_LINUX32 (uname) have an effect"),
 }
 
 // prctl is prctl(2).

@@ -74,13 +74,10 @@ func schedGetattr(t *kernel.Task, pid PID, attr Addr, size Uint, flags Flags) (u
 	return 0, copyOut(t, attr, &a)
 }
 
-// maskBytes is the size of a mask of n processors, in longs as the kernel's.
-func maskBytes(n int) int { return (max(n, 1) + 63) / 64 * 8 }
-
 // schedSetaffinity is sched_setaffinity(2).
 func schedSetaffinity(t *kernel.Task, pid PID, size Uint, mask Addr) (uintptr, error) {
 	cpus := max(t.Kernel().CPUs, 1)
-	m := make([]byte, maskBytes(cpus))
+	m := make([]byte, kernel.CPUMaskBytes(cpus))
 	if _, err := t.Mem().CopyIn(mask.Guest(), m[:min(len(m), int(size))]); err != nil {
 		return 0, err
 	}
@@ -117,7 +114,7 @@ func schedGetaffinity(t *kernel.Task, pid PID, size Uint, mask Addr) (uintptr, e
 	}
 	m := of.Sched().Affinity()
 	if m == nil {
-		m = make([]byte, maskBytes(cpus))
+		m = make([]byte, kernel.CPUMaskBytes(cpus))
 		for i := range cpus {
 			m[i/8] |= 1 << (i % 8)
 		}

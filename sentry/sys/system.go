@@ -43,7 +43,11 @@ func uname(t *kernel.Task, to Addr) (uintptr, error) {
 	copy(u.Nodename[:linux.UTSLen], host)
 	copy(u.Release[:], kernel.Release)
 	copy(u.Version[:], kernel.Version)
-	copy(u.Machine[:], "x86_64")
+	machine := "x86_64"
+	if t.Personality().Load()&kernel.PerMask == kernel.PerLinux32 {
+		machine = "i686"
+	}
+	copy(u.Machine[:], machine)
 	copy(u.Domainname[:linux.UTSLen], domain)
 	return 0, copyOut(t, to, &u)
 }

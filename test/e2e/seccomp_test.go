@@ -27,7 +27,7 @@ func noMkdir(s *specs.Spec) {
 	}
 }
 
-const tries = `grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status
+const tries = `grep -E '^(Seccomp|NoNewPrivs)' /proc/self/status
 mkdir /tmp/a && echo made
 kill -USR2 $$
 sh -c 'trap "echo got; exit 3" USR1; kill -USR1 $$; exit 4'; echo $?
@@ -38,7 +38,7 @@ ln -s a /tmp/b; echo $?`
 func TestSeccomp(t *testing.T) {
 	h := newHost(t)
 	filtered := func(s string) string {
-		return "NoNewPrivs:\t1\nSeccomp:\t2\nmkdir: can't create directory '/tmp/a': Operation not permitted\n" +
+		return "NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\nmkdir: can't create directory '/tmp/a': Operation not permitted\n" +
 			s + ": can't kill pid 1: Operation not permitted\ngot\n3\nBad system call\n159\n"
 	}
 	dir := h.bundle(func(s *specs.Spec) {

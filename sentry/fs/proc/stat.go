@@ -3,6 +3,7 @@ package proc
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"glovebox/abi/linux"
@@ -143,10 +144,10 @@ func status(p *process, w *bytes.Buffer) {
 	if c.NoNewPrivs {
 		noNew = 1
 	}
-	fmt.Fprintf(w, "NoNewPrivs:\t%d\nSeccomp:\t%d\n", noNew, t.SeccompMode())
-	n := max(p.fs.k.CPUs, 1)
+	fmt.Fprintf(w, "NoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t%d\n", noNew, t.SeccompMode(), t.SeccompFilters())
+	n, allowed := max(p.fs.k.CPUs, 1), t.Sched().Affinity()
 	fmt.Fprintf(w, "Cpus_allowed:\t%s\nCpus_allowed_list:\t%s\nMems_allowed:\t1\nMems_allowed_list:\t0\n",
-		cpuMask(n), cpuList(n))
+		cpuMask(allowed, n), cpuList(allowed, n))
 	w.WriteString("voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n")
 }
 
@@ -165,23 +166,46 @@ func writeUsage(w *bytes.Buffer, u mm.Usage) {
 	w.WriteString("HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n")
 }
 
-// cpuMask is a bitmap of the first n processors in words of 32 bits.
-func cpuMask(n int) string {
-	var words []string
-	for ; n > 32; n -= 32 {
-		words = append(words, "ffffffff")
+// cpuMask is a bitmap of the processors in m, of n, in words of 32 bits; nil is all.
+func cpuMask(m []byte, n int) string {
+	words := make([]uint32, (n+31)/32)
+	for i := range n {
+		if inMask(m, i) {
+			words[len(words)-1-i/32] |= 1 << (i % 32)
+		}
 	}
-	first := fmt.Sprintf("%x", uint32(1<<n-1))
-	return strings.Join(append([]string{first}, words...), ",")
+	var b strings.Builder
+	for i, word := range words {
+		if i == 0 {
+			fmt.Fprintf(&b, "%x", word)
+		} else {
+			fmt.Fprintf(&b, ",%08x", word)
+		}
+	}
+	return b.String()
 }
 
 // cpuList is the same as a list.
-func cpuList(n int) string {
-	if n <= 1 {
-		return "0"
+func cpuList(m []byte, n int) string {
+	var parts []string
+	for i := 0; i < n; i++ {
+		if !inMask(m, i) {
+			continue
+		}
+		first := i
+		for i+1 < n && inMask(m, i+1) {
+			i++
+		}
+		if first == i {
+			parts = append(parts, strconv.Itoa(i))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d-%d", first, i))
+		}
 	}
-	return fmt.Sprintf("0-%d", n-1)
+	return strings.Join(parts, ",")
 }
+
+func inMask(m []byte, i int) bool { return m == nil || m[i/8]>>(i%8)&1 != 0 }
 
 // escape writes the characters of s that are in special as \ooo
 // (seq_escape_str).
