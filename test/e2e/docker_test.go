@@ -51,8 +51,27 @@ func TestDocker(t *testing.T) {
 			break
 		}
 	}
+	d.filtered(t)
 	if left := running(); len(left) > 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// filtered compares what docker's own seccomp profile does by runc and by runsc.
+func (d *docker) filtered(t *testing.T) {
+	t.Helper()
+	const script = "grep Seccomp /proc/self/status; mkdir /tmp/d && echo made; hostname other; echo $?; unshare -u true; echo $?; chroot / true; echo $?"
+	var want string
+	for _, runtime := range []string{"runc", "filtered"} {
+		out, err := d.client("docker", "run", "--rm", "--runtime", runtime, "--network", "none", "--cap-add", "SYS_CHROOT", "bb", "sh", "-c", "exec 2>&1; "+script).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v: %s", runtime, err, out)
+		}
+		if runtime == "runc" {
+			want = string(out)
+		} else if string(out) != want {
+			t.Errorf("with docker's profile, by runc:\n%s\nby runsc:\n%s", want, out)
+		}
 	}
 }
 
@@ -88,7 +107,7 @@ func startDocker(t *testing.T) *docker {
 	})
 	config := fmt.Sprintf("version = 2\nroot = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\n  address = %q\n"+
 		"[plugins.\"io.containerd.internal.v1.opt\"]\n  path = %q\n", at("ctr/root"), at("ctr/state"), at("containerd.sock"), at("ctr/opt"))
-	daemon, err := json.Marshal(map[string]any{"runtimes": map[string]any{"runsc": map[string]string{"path": runsc}}})
+	daemon, err := json.Marshal(map[string]any{"runtimes": map[string]any{"runsc": map[string]any{"path": runsc}, "filtered": map[string]any{"path": runsc, "runtimeArgs": []string{"--oci-seccomp"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
