@@ -123,7 +123,7 @@ func TestRandom(t *testing.T) {
 	for o := range operators {
 		ops = append(ops, o)
 	}
-	for range 300 {
+	for range 150 {
 		p := specs.LinuxSeccomp{DefaultAction: acts[r.IntN(len(acts))]}
 		last := 0
 		for range r.IntN(120) {
@@ -144,7 +144,7 @@ func TestRandom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 1000 {
+		for range 300 {
 			c := call{no: uint32(r.IntN(last + 1))}
 			for i := range c.args {
 				c.args[i] = pick()
