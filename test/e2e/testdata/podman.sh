@@ -19,4 +19,10 @@ if [ $(id -u) = 0 ]; then
 	say pause; pm $rt pause p1 >/dev/null; pm $rt inspect -f '{{.State.Status}}' p1; pm $rt unpause p1 >/dev/null; pm $rt inspect -f '{{.State.Status}}' p1
 	say stop; pm $rt stop -t 5 p1; pm $rt inspect -f '{{.State.ExitCode}}' p1; pm $rt logs p1; pm $rt rm p1 | wc -l
 	say limits; run --rm --pids-limit 10 --memory 32m --rootfs $PWD/rootfs sh -c 'n=0; while [ $n -lt 15 ]; do sleep 1 >/dev/null 2>&1 & n=$((n+1)); done' 2>&1 | head -1
+	say pod; printf '[containers]\ndefault_ulimits=["nofile=1000:1000","nproc=1000:1000"]\n' > limits.conf; export CONTAINERS_CONF=$PWD/limits.conf
+	pm $rt pod create --name pod --hostname podded --network none --share ipc,uts,pid >/dev/null; echo $?
+	pm $rt run -d --pod pod --name c1 --rootfs $PWD/rootfs sh -c 'trap "echo got; exit 7" TERM; hostname; sleep 1000 & wait' >/dev/null; echo $?
+	pm $rt run --rm --pod pod --rootfs $PWD/rootfs sh -c 'grep -c . /proc/1/comm; [ $$ = 1 ] || ps -o args | grep -cx "sleep 1000"; exit 3'; echo $?
+	pm $rt exec c1 sh -c 'ps -o args | grep -cx "sleep 1000"; hostname'; pm $rt ps -a --pod --format '{{.Names}} {{.Status}}' | sed 's/^[0-9a-f]*-infra/infra/; s/Up.*/Up/' | sort
+	pm $rt stop -t 5 c1; pm $rt pod stop -t 5 pod | wc -l; pm $rt inspect -f '{{.State.ExitCode}}' c1; pm $rt pod start pod | wc -l; sleep 0.5; pm $rt logs c1; pm $rt pod rm -f pod | wc -l
 fi
