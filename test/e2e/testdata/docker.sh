@@ -31,3 +31,12 @@ say rmf; run -d --name c2 bb sleep 1000 >/dev/null; docker rm -f c2; docker ps -
 say it; script -qec "docker run --rm -it --runtime $rt --network none bb sh -c 'tty; echo hi; exit 3'" /dev/null | tr -d '\r\000' | sed 's/\^@//'
 say policy; run -d --name c3 --restart on-failure:2 bb sh -c 'echo once; exit 1' >/dev/null; sleep 4; docker logs c3; docker inspect -f '{{.RestartCount}}' c3; docker rm -f c3
 say health; run -d --name c4 --health-cmd 'test -e /tmp/ok' --health-interval 1s bb sh -c 'touch /tmp/ok; sleep 1000' >/dev/null; sleep 3; docker inspect -f '{{.State.Health.Status}}' c4; docker rm -f c4
+say hosts pids; run --rm --pid host bb sh -c 'ls -d /proc/self; exit 4'; echo $?
+say volumes; docker volume create named >/dev/null; run --rm -v named:/v bb sh -c 'echo kept > /v/f'; run --rm -v named:/v bb cat /v/f; docker volume rm named
+say build; cp daemon.json daemon.json.was; sed "s/^{/{\"default-runtime\":\"$rt\",/" daemon.json.was > daemon.json; kill -HUP $(cat docker.pid); sleep 1; docker info -f '{{.DefaultRuntime}}' | sed "s/^$rt$/it/"
+mkdir -p ctx; echo data > ctx/data; printf 'FROM bb\nCOPY data /data\nRUN cat /data > /made && echo u:x:77:77::/:/bin/sh >> /etc/passwd; id -u u\nWORKDIR /w\nENV A=b\nUSER u\nRUN test "$A" = b && pwd && id -un && test ! -w /made\nCMD ["sh", "-c", "cat /made; echo $A; id -un; pwd"]\n' > ctx/Dockerfile
+docker build --network none --no-cache -t built-$rt ctx >build.log 2>&1; echo $?; grep -v -e '^ ---' -e '^Step' -e '^Success' -e '^Removing' -e '^Sending' build.log; run --rm built-$rt; cp daemon.json.was daemon.json; kill -HUP $(cat docker.pid); sleep 0.5
+ct() { timeout 60 ctr --address $PWD/containerd.sock "$@"; }
+say ctr; bin=$(command -v runc); [ $rt = runc ] || bin=$(sed 's/.*"path":"\([^"]*\)".*/\1/' daemon.json)
+ct run --rm --runc-binary $bin --rootfs $PWD/rootfs r1 /bin/sh -c 'echo out; exit 6'; echo $?; ct run --rm --runc-binary $bin --env A=b --cwd /tmp --rootfs $PWD/rootfs r3 /bin/sh -c 'echo $A; pwd; /bin/id -u'
+ct run -d --runc-binary $bin --env PATH=/bin --rootfs $PWD/rootfs r4 /bin/sh -c 'trap "exit 5" TERM; sleep 1000 & wait'; ct task exec --exec-id e1 r4 /bin/sh -c 'echo in; exit 9'; echo $?; ct task ls | awk '$1 == "r4" {print $3}'; ct task pause r4; ct task ls | awk '$1 == "r4" {print $3}'; ct task resume r4; ct task ps r4 | wc -l; ct task metrics r4 | grep -c pids; ct task kill -s TERM r4; sleep 1; ct task ls | awk '$1 == "r4" {print $3}'; ct task rm r4; echo $?; ct container rm r4
