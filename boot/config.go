@@ -14,6 +14,10 @@ type Config struct {
 	Root Root `json:"root"`
 	// Join names containers of the sandbox whose namespaces this one shares.
 	Join Join `json:"join"`
+	// UIDMap and GIDMap are what the gofer makes of the host's ids, to be shown;
+	// none: the same.
+	UIDMap []IDRange `json:"uidMap,omitempty"`
+	GIDMap []IDRange `json:"gidMap,omitempty"`
 	// Mounts are made in order, above the root.
 	Mounts []Mount `json:"mounts"`
 
@@ -85,6 +89,13 @@ type Config struct {
 	ConsoleSignals bool `json:"consoleSignals,omitempty"`
 
 	hostMemory uint64 // bytes; found out at the start
+}
+
+// An IDRange is one line of /proc/PID/uid_map: user_namespaces(7).
+type IDRange struct {
+	Inside  uint32 `json:"inside"`
+	Outside uint32 `json:"outside"`
+	Size    uint32 `json:"size"`
 }
 
 // A Join is ids of containers, "" for a namespace of one's own.

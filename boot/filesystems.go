@@ -21,7 +21,8 @@ var filesystems = map[string]func(c *container, m *Mount) (vfs.FileSystem, error
 	"tmpfs":  newTmpfs,
 	"devpts": newDevpts,
 	"proc": func(c *container, _ *Mount) (vfs.FileSystem, error) {
-		return proc.New(proc.Options{Dev: c.sandbox.nextDev(), Kernel: c.k, PIDs: c.pid, Cgroup: c.group}), nil
+		return proc.New(proc.Options{Dev: c.sandbox.nextDev(), Kernel: c.k, PIDs: c.pid, Cgroup: c.group,
+			UIDMap: mapLines(c.cfg.UIDMap), GIDMap: mapLines(c.cfg.GIDMap)}), nil
 	},
 	"mqueue": func(c *container, _ *Mount) (vfs.FileSystem, error) {
 		return mqueue.New(c.ipc, c.sandbox.nextDev()), nil
@@ -120,4 +121,12 @@ func parseSize(s string, whole uint64) (uint64, error) {
 		err = strconv.ErrRange
 	}
 	return n << shift, err
+}
+
+// mapLines is a map as /proc/PID/uid_map has it.
+func mapLines(m []IDRange) (text string) {
+	for _, r := range m {
+		text += fmt.Sprintf("%10d %10d %10d\n", r.Inside, r.Outside, r.Size)
+	}
+	return text
 }

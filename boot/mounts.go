@@ -56,7 +56,12 @@ func (c *container) mountAll() error {
 	}
 	for i := range c.cfg.Devices {
 		d := &c.cfg.Devices[i]
-		if err := c.device(d); err != nil {
+		err := c.device(d)
+		if err == linux.EPERM && !KnownDevice(d.Kind, int64(d.Major), int64(d.Minor)) {
+			// Files of the host cannot hold it, and it would be of no use.
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("device %s: %w", d.Path, err)
 		}
 	}

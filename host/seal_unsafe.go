@@ -87,6 +87,21 @@ func Become(uid, gid int) error {
 	return setCaps(0)
 }
 
+// BecomeRoot makes every thread of a process that is nobody of its user namespace, but
+// has capabilities there, root.
+func BecomeRoot() error {
+	if err := syscall.Setgroups(nil); err != nil {
+		return fmt.Errorf("setgroups: %w", err)
+	}
+	if err := syscall.Setresgid(0, 0, 0); err != nil {
+		return fmt.Errorf("setresgid: %w", err)
+	}
+	if err := syscall.Setresuid(0, 0, 0); err != nil {
+		return fmt.Errorf("setresuid: %w", err)
+	}
+	return nil
+}
+
 // dropBounding leaves only keep in the bounding set, and nothing in the ambient.
 func dropBounding(keep uint64) error {
 	for c := range 64 {

@@ -36,7 +36,8 @@ func checkDevices(s *specs.Spec) error {
 	return nil
 }
 
-// devices are those that the Sentry has; the host's others are no guest's to open.
+// devices are nodes. Those that the Sentry has can be opened; the host's others are
+// no guest's.
 func (b *Bundle) devices() {
 	if b.Spec.Linux == nil {
 		return
@@ -44,8 +45,7 @@ func (b *Bundle) devices() {
 	for i, d := range b.Spec.Linux.Devices {
 		kind := deviceKinds[d.Type]
 		if !boot.KnownDevice(kind, d.Major, d.Minor) {
-			b.warnf(index("linux.devices", i), "left out: %s, %s %d:%d, is a device of the host", d.Path, d.Type, d.Major, d.Minor)
-			continue
+			b.warnf(index("linux.devices", i), "%s, %s %d:%d, is a device of the host: it cannot be opened (ENXIO)", d.Path, d.Type, d.Major, d.Minor)
 		}
 		out := boot.Device{Path: d.Path, Kind: kind, Mode: 0o666}
 		if kind != linux.S_IFIFO {

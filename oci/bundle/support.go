@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"os"
 	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -72,32 +71,6 @@ func (b *Bundle) unsupported() {
 			b.warnf(index("linux.namespaces", i)+".path", "ignored: the container has its own %s namespace", n.Type)
 		}
 	}
-}
-
-// ids finds out whom files belong to inside. Root's containers have the host's
-// ids; an ordinary user has one id, which is root's inside unless the mapping
-// says otherwise.
-func (b *Bundle) ids() (err error) {
-	l := b.Spec.Linux
-	if l == nil {
-		return nil
-	}
-	if b.GuestUID, err = guestID("linux.uidMappings", l.UIDMappings, os.Geteuid()); err == nil {
-		b.GuestGID, err = guestID("linux.gidMappings", l.GIDMappings, os.Getegid())
-	}
-	return err
-}
-
-func guestID(field string, list []specs.LinuxIDMapping, own int) (int, error) {
-	if os.Geteuid() != 0 && len(list) == 1 && list[0].Size == 1 && int(list[0].HostID) == own {
-		return int(list[0].ContainerID), nil
-	}
-	for i, m := range list {
-		if os.Geteuid() != 0 || m.ContainerID != m.HostID {
-			return 0, fieldErrorf(index(field, i), "ids that differ from the host's are not implemented, but for an ordinary user's own")
-		}
-	}
-	return 0, nil
 }
 
 func joins(l *specs.Linux, t specs.LinuxNamespaceType) bool {

@@ -36,6 +36,9 @@ type goferConfig struct {
 	// Joined says that the Sentry has other containers: this process stands for
 	// the container.
 	Joined bool `json:"joined,omitempty"`
+	// BecomeRoot says that this process is nobody of its namespace yet: the host's
+	// root, who is not mapped.
+	BecomeRoot bool `json:"becomeRoot,omitempty"`
 	// ConsoleFD is a terminal to be controlled by the gofer, which writes the
 	// signals that it sends to SignalFD, a byte each; -1 for none.
 	ConsoleFD int `json:"consoleFD"`
@@ -125,10 +128,6 @@ func EnterGofer(configFD int) (*GoferRoot, error) {
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := host.ScratchTree()
-	if err != nil {
-		return nil, err
-	}
 	// Trees are cloned while the host's are still in sight, and attached
 	// once the scratch root is.
 	trees := make([]int, len(cfg.Attach))
@@ -136,6 +135,17 @@ func EnterGofer(configFD int) (*GoferRoot, error) {
 		if trees[i], err = cfg.Attach[i].clone(); err != nil {
 			return nil, err
 		}
+	}
+	if cfg.BecomeRoot {
+		// The host's root could go where the trees are; what is made from now on
+		// is root's inside.
+		if err := host.BecomeRoot(); err != nil {
+			return nil, err
+		}
+	}
+	scratch, err := host.ScratchTree()
+	if err != nil {
+		return nil, err
 	}
 	if err := host.EnterRoot(scratch); err != nil {
 		return nil, err

@@ -77,6 +77,9 @@ func (c *child) wait() (syscall.WaitStatus, error) {
 	}
 }
 
+// An IDRange is one range of ids that a user namespace has.
+type IDRange = syscall.SysProcIDMap
+
 // idMaps are the ids that exist in a new user namespace.
 type idMaps struct {
 	uid, gid []syscall.SysProcIDMap

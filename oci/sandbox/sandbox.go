@@ -58,6 +58,8 @@ type Options struct {
 	// GuestUID and GuestGID are whom an ordinary user's files belong to
 	// inside. Root's map one to one.
 	GuestUID, GuestGID int
+	// UIDMap and GIDMap are the ids that root's container has, if not the host's.
+	UIDMap, GIDMap []IDRange
 	// Detached sandboxes outlive the caller once it says so: Detach.
 	Detached bool
 	// Place is called with both processes before they do anything: to put
@@ -197,8 +199,11 @@ func startGofer(o *Options, root bool, life lifetime, from *goferFDs) (*child, e
 		if ids, err = identity(); err != nil {
 			return nil, err
 		}
+		if len(o.UIDMap) > 0 {
+			ids.uid, ids.gid = o.UIDMap, o.GIDMap
+		}
 	}
-	cfg := goferConfig{Attach: o.Attach, Joined: from.joined, ConsoleFD: -1}
+	cfg := goferConfig{Attach: o.Attach, Joined: from.joined, ConsoleFD: -1, BecomeRoot: root && len(o.UIDMap) > 0}
 	var files fdTable
 	files.std(from.null, from.crash)
 	cfg.SocketFDs = [2]int{files.add(from.sockets[0]), files.add(from.sockets[1])}
@@ -212,7 +217,7 @@ func startGofer(o *Options, root bool, life lifetime, from *goferFDs) (*child, e
 	}
 	defer unix.Close(config)
 	attr := sysProcAttr(ids, life)
-	if o.GuestUID != 0 && !root {
+	if o.GuestUID != 0 && !root || cfg.BecomeRoot {
 		// Not root inside, so exec would take the capabilities away.
 		attr.AmbientCaps = goferStartCaps()
 	}

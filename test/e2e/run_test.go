@@ -52,13 +52,13 @@ func TestRun(t *testing.T) {
 			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 77, Hard: 99}}
 		}, "77\n99\nNoNewPrivs:\t1\n", 0},
 		{"read-only root", "echo x > /x 2>/dev/null || echo no; echo y > /dev/shm/y && cat /dev/shm/y", nil, "no\ny\n", 0},
-		{"devices of the bundle", "stat -c '%F %t:%T %a %u' /dev/lib/zero /dev/null /dev/pipe; head -c 2 /dev/lib/zero | od -An -tx1; ls /dev/sda 2>&1", func(s *specs.Spec) {
+		{"devices of the bundle", "stat -c '%F %t:%T %a %u' /dev/lib/zero /dev/null /dev/pipe; head -c 2 /dev/lib/zero | od -An -tx1; stat -c '%F %t:%T' /dev/sda; cat /dev/sda 2>&1", func(s *specs.Spec) {
 			mode, uid := os.FileMode(0o640), uint32(7)
 			s.Linux.Devices = []specs.LinuxDevice{
 				{Path: "/dev/lib/zero", Type: "c", Major: 1, Minor: 5, FileMode: &mode, UID: &uid}, {Path: "/dev/null", Type: "c", Major: 1, Minor: 3},
 				{Path: "/dev/pipe", Type: "p"}, {Path: "/dev/sda", Type: "b", Major: 8, Minor: 0},
 			}
-		}, "character special file 1:5 640 7\ncharacter special file 1:3 666 0\nfifo 0:0 666 0\n 00 00\nls: /dev/sda: No such file or directory\n", 1},
+		}, "character special file 1:5 640 7\ncharacter special file 1:3 666 0\nfifo 0:0 666 0\n 00 00\nblock special file 8:0\ncat: can't open '/dev/sda': No such device or address\n", 1},
 		{"devices", "echo x > /dev/null && head -c 3 /dev/zero | od -An -tx1; readlink /dev/fd", func(s *specs.Spec) { s.Mounts = s.Mounts[:1] }, " 00 00 00\n/proc/self/fd\n", 0},
 		{"masked", "cat /proc/cpuinfo | wc -c; ls /proc/sys | wc -l; echo x > /proc/version && echo no; ls -d /proc/1", func(s *specs.Spec) {
 			s.Linux.MaskedPaths = []string{"/proc/cpuinfo", "/proc/sys", "/not/there"}
@@ -194,8 +194,8 @@ func TestBrokenBundles(t *testing.T) {
 		{"mount point is a file", mount(specs.Mount{Destination: "/etc/passwd", Type: "tmpfs"}), "mount tmpfs on /etc/passwd"},
 		{"mount point below a file", mount(specs.Mount{Destination: "/etc/passwd/x", Type: "tmpfs"}), "mount tmpfs on /etc/passwd/x"},
 		{"id mapping", set(func(s *specs.Spec) {
-			s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
-		}), "config.json: linux.uidMappings[0]: ids that differ"},
+			s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 1, HostID: 100000, Size: 65536}}
+		}), "config.json: linux.uidMappings: id 0 is not mapped"},
 		{"namespace", set(func(s *specs.Spec) { s.Linux.Namespaces[0].Type = "moon" }), `config.json: linux.namespaces[0].type: "moon" is unknown`},
 		{"cwd is a file", set(func(s *specs.Spec) { s.Process.Cwd = "/etc/passwd" }), "working directory /etc/passwd"},
 	} {

@@ -9,6 +9,7 @@ package proc
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 
 	"glovebox/abi/linux"
@@ -24,6 +25,8 @@ type Options struct {
 	PIDs   *kernel.PIDNamespace
 	// Cgroup is whose memory meminfo shows.
 	Cgroup *kernel.Cgroup
+	// UIDMap and GIDMap are the files of those names; "" where ids are the host's.
+	UIDMap, GIDMap string
 }
 
 // A tree makes the files of one proc file system.
@@ -32,11 +35,13 @@ type tree struct {
 	k    *kernel.Kernel
 	pids *kernel.PIDNamespace
 	cg   *kernel.Cgroup
+
+	uidMap, gidMap string
 }
 
 // New returns a proc file system.
 func New(o Options) *synth.FS {
-	fs := &tree{synth.New("proc", linux.PROC_SUPER_MAGIC, o.Dev), o.Kernel, o.PIDs, o.Cgroup}
+	fs := &tree{synth.New("proc", linux.PROC_SUPER_MAGIC, o.Dev), o.Kernel, o.PIDs, o.Cgroup, cmp.Or(o.UIDMap, sameIDs), cmp.Or(o.GIDMap, sameIDs)}
 	root := fs.LiveDir(synth.Meta{Perm: 0o555}, pidNames{fs})
 	fs.addSystem(&root.Dir)
 	root.Add("sys", fs.sysctls())

@@ -204,9 +204,9 @@ func processEntries() []entry {
 		{"loginuid", linux.S_IFREG, loginuidFile},
 		show("sessionid", func(_ *process, w *bytes.Buffer) { w.WriteString("4294967295") }),
 		guard("io", 0o400, ioCounts),
-		show("uid_map", idMap),
-		show("gid_map", idMap),
-		show("projid_map", idMap),
+		show("uid_map", func(p *process, w *bytes.Buffer) { w.WriteString(p.fs.uidMap) }),
+		show("gid_map", func(p *process, w *bytes.Buffer) { w.WriteString(p.fs.gidMap) }),
+		show("projid_map", func(_ *process, w *bytes.Buffer) { w.WriteString(sameIDs) }),
 		show("setgroups", func(_ *process, w *bytes.Buffer) { w.WriteString("allow\n") }),
 		show("timerslack_ns", func(p *process, w *bytes.Buffer) {
 			w.WriteString(strconv.FormatUint(p.task().TimerSlack().Load(), 10) + "\n")
@@ -214,8 +214,8 @@ func processEntries() []entry {
 	}
 }
 
-// idMap is the map of the first user namespace: every id is itself.
-func idMap(_ *process, w *bytes.Buffer) { w.WriteString("         0          0 4294967295\n") }
+// sameIDs is the map of the first user namespace: every id is itself.
+const sameIDs = "         0          0 4294967295\n"
 
 // tasks are the threads of a process.
 type tasks struct{ p *process }
