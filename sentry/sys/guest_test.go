@@ -13,8 +13,13 @@ import (
 	hostunix "golang.org/x/sys/unix"
 
 	"glovebox/abi/linux"
+	server "glovebox/gofer"
+	hostfd "glovebox/host"
+	"glovebox/p9"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/file/pipe"
+	"glovebox/sentry/fs/gofer"
+	"glovebox/sentry/fs/overlay"
 	"glovebox/sentry/fs/proc"
 	"glovebox/sentry/fs/tmpfs"
 	"glovebox/sentry/guest"
@@ -31,6 +36,32 @@ import (
 // TestGuests runs the programs of test/guest that need nothing but a kernel.
 // Their complaints go to the test's output.
 func TestGuests(t *testing.T) {
+	host := newHost(t)
+	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "corners", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges", "fscorners"} {
+		t.Run(name, func(t *testing.T) {
+			b := compile(t, name)
+			runNatively(t, b)
+			if status := runGuest(t, host, newTmpfs(host), b); status != 0 {
+				t.Errorf("status %#x", status)
+			}
+		})
+	}
+}
+
+// TestFileSystems runs the program about file systems on others than tmpfs.
+func TestFileSystems(t *testing.T) {
+	host := newHost(t)
+	for name, fs := range map[string]func(*testing.T, *mm.Host) vfs.FileSystem{"overlay": newOverlay, "gofer": newGofer} {
+		t.Run(name, func(t *testing.T) {
+			if status := runGuest(t, host, fs(t, host), compile(t, "fscorners")); status != 0 {
+				t.Errorf("status %#x", status)
+			}
+		})
+	}
+}
+
+func newHost(t *testing.T) *mm.Host {
+	t.Helper()
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("no C compiler")
 	}
@@ -38,24 +69,60 @@ func TestGuests(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	host := &mm.Host{Platform: p, Memory: &memfile.Account{Reopen: reopen}}
-	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "corners", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges"} {
-		t.Run(name, func(t *testing.T) {
-			out := filepath.Join(t.TempDir(), name)
-			src := filepath.Join("../../test/guest", name+".c")
-			if b, err := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", out, src).CombinedOutput(); err != nil {
-				t.Skipf("%v: %s", err, b)
-			}
-			b, err := os.ReadFile(out)
-			if err != nil {
-				t.Fatal(err)
-			}
-			runNatively(t, b)
-			if status := runGuest(t, host, b); status != 0 {
-				t.Errorf("status %#x", status)
-			}
-		})
+	return &mm.Host{Platform: p, Memory: &memfile.Account{Reopen: reopen}}
+}
+
+// compile returns a program of test/guest.
+func compile(t *testing.T, name string) []byte {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), name)
+	src := filepath.Join("../../test/guest", name+".c")
+	if b, err := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", out, src).CombinedOutput(); err != nil {
+		t.Skipf("%v: %s", err, b)
 	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func newTmpfs(host *mm.Host) vfs.FileSystem {
+	return tmpfs.New(tmpfs.Options{Mode: 0o755, Memory: host.Memory})
+}
+
+func newOverlay(t *testing.T, host *mm.Host) vfs.FileSystem {
+	t.Helper()
+	fs, err := overlay.New(newTmpfs(host), newTmpfs(host), 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fs
+}
+
+// newGofer returns a directory of the host that a gofer writes through to.
+func newGofer(t *testing.T, _ *mm.Host) vfs.FileSystem {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: files are given to other users")
+	}
+	root, err1 := hostunix.Open(t.TempDir(), hostunix.O_PATH|hostunix.O_CLOEXEC, 0)
+	self, err2 := hostfd.SelfFDs()
+	fds, err3 := hostunix.Socketpair(hostunix.AF_UNIX, hostunix.SOCK_STREAM|hostunix.SOCK_CLOEXEC, 0)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	go server.ServeFD(fds[0], server.Options{Attach: []server.Attach{{Name: "/", Root: root}}, SelfFDs: self})
+	c, err := p9.NewClientFD(fds[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	fs, err := gofer.New(c, gofer.Options{Attach: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fs
 }
 
 // runNatively runs a program on the host, as init of a file system with the
@@ -116,12 +183,12 @@ func (o output) Write(_ *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
 	return int64(n), err
 }
 
-// runGuest runs a program as init of an empty file system and returns its wait
-// status.
-func runGuest(t *testing.T, host *mm.Host, program []byte) int32 {
+// runGuest runs a program as init of a file system, which is empty, and returns its
+// wait status.
+func runGuest(t *testing.T, host *mm.Host, fs vfs.FileSystem, program []byte) int32 {
 	t.Helper()
 	root := &auth.Creds{Permitted: auth.AllCaps, Effective: auth.AllCaps, Bounding: auth.AllCaps}
-	v := vfs.NewVFS(tmpfs.New(tmpfs.Options{Mode: 0o755, Memory: host.Memory}), "tmpfs", 0)
+	v := vfs.NewVFS(fs, fs.Type(), 0)
 	c := &vfs.Ctx{Creds: root, Root: v.Root(), Cwd: v.Root(), FileLimit: linux.RLIM_INFINITY}
 	for name, f := range files(program) {
 		put(t, v, c, name, f.content, f.mode)

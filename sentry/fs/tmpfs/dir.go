@@ -214,6 +214,7 @@ func (d dir) Rename(_ *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newNam
 		d.dir.index[name].node, old.node = m, n
 		d.adopt(t, n)
 		t.adopt(d, m)
+		m.moved()
 	case t.dir.gone:
 		return linux.ENOENT
 	default:
@@ -226,9 +227,17 @@ func (d dir) Rename(_ *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newNam
 		t.dir.add(newName, n)
 		d.adopt(t, n)
 	}
+	n.moved()
 	d.touchLocked()
 	t.touchLocked()
 	return nil
+}
+
+// moved notes that n has another name; the locks of directories are held.
+func (n *node) moved() {
+	n.mu.LockBelow()
+	n.ctime = now()
+	n.mu.Unlock()
 }
 
 // adopt makes t the parent of n, if that is a directory of d.
