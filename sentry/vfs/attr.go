@@ -61,38 +61,38 @@ func Chown(c *Ctx, p Path, uid, gid uint32) error {
 			return linux.EPERM
 		}
 	}
-	if mode, drop := withoutSetID(at.Mode); drop && p.Inode().Kind() != linux.S_IFDIR {
+	if p.Inode().Kind() != linux.S_IFDIR && at.Mode&setIDs != 0 {
+		if s.Mode = withoutSetID(c, &at); s.Mode != at.Mode&0o7777 && !owns(c, &at) {
+			return linux.EPERM
+		}
 		s.Mask |= SetMode
-		s.Mode = mode
-	}
-	if s.Mask == 0 {
-		return nil
 	}
 	return set(c, p, s)
 }
 
-// withoutSetID returns mode's permissions less the bits that a change of owner
-// or content takes away.
-func withoutSetID(mode uint32) (perm uint32, drop bool) {
-	perm = mode & 0o7777
-	gone := perm & linux.S_ISUID
-	if perm&linux.S_IXGRP != 0 {
-		gone |= perm & linux.S_ISGID
+// setIDs are the bits that make who executes a file another.
+const setIDs = linux.S_ISUID | linux.S_ISGID
+
+// withoutSetID returns the permissions at less the bits that a change of owner or
+// content by c takes away (setattr_should_drop_suidgid).
+func withoutSetID(c *Ctx, at *Attr) (perm uint32) {
+	perm = at.Mode & 0o7777 &^ linux.S_ISUID
+	if perm&linux.S_IXGRP != 0 || !c.Creds.InGroup(at.GID) && !c.Creds.Has(auth.CapFsetid) {
+		perm &^= linux.S_ISGID
 	}
-	return perm &^ gone, gone != 0
+	return perm
 }
 
-// DropSetID takes the set-id bits off a file that c writes to
-// (file_remove_privs).
-func DropSetID(c *Ctx, inode Inode) error {
+// dropSetID takes the set-id bits off a file that c writes to (file_remove_privs).
+func dropSetID(c *Ctx, inode Inode) error {
 	if c.Creds.Has(auth.CapFsetid) {
 		return nil
 	}
 	at, err := inode.Attr(c)
-	if err != nil {
+	if err != nil || at.Mode&setIDs == 0 {
 		return err
 	}
-	if mode, drop := withoutSetID(at.Mode); drop {
+	if mode := withoutSetID(c, &at); mode != at.Mode&0o7777 {
 		return inode.SetAttr(c, SetAttr{Mask: SetMode, Mode: mode})
 	}
 	return nil
@@ -144,7 +144,7 @@ func truncate(c *Ctx, inode Inode, size int64) error {
 	if uint64(size) > c.FileLimit {
 		return linux.EFBIG
 	}
-	if err := DropSetID(c, inode); err != nil {
+	if err := dropSetID(c, inode); err != nil {
 		return err
 	}
 	return inode.SetAttr(c, SetAttr{Mask: SetSize, Size: size})

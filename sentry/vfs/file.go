@@ -212,6 +212,11 @@ type Appender interface {
 }
 
 func (f *File) writeAt(c *Ctx, b *guest.Buf, off *int64) (int64, error) {
+	if f.isRegular() && b.Len() > 0 {
+		if err := dropSetID(c, f.path.Inode()); err != nil {
+			return 0, err
+		}
+	}
 	if f.Flags()&linux.O_APPEND != 0 {
 		if a, ok := f.ops.(Appender); ok {
 			n, end, err := a.Append(c, b)

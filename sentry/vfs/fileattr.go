@@ -93,7 +93,7 @@ func (f *File) Fallocate(c *Ctx, mode uint32, off, n int64) error {
 	if mode&linux.FALLOC_FL_KEEP_SIZE == 0 && uint64(off)+uint64(n) > c.FileLimit {
 		return linux.EFBIG
 	}
-	if err := DropSetID(c, f.path.Inode()); err != nil {
+	if err := dropSetID(c, f.path.Inode()); err != nil {
 		return err
 	}
 	return a.Fallocate(c, mode, off, n)

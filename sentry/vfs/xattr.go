@@ -85,11 +85,24 @@ func GetXattr(c *Ctx, p Path, name string) ([]byte, error) {
 
 // SetXattr is setxattr(2) for the file at p.
 func SetXattr(c *Ctx, p Path, name string, value []byte, flags uint32) error {
+	if name == capabilityXattr && !validCaps(value) {
+		return linux.EINVAL
+	}
 	x, err := xattrs(c, p, name, MayWrite)
 	if err != nil {
 		return err
 	}
 	return x.SetXattr(c, name, value, flags)
+}
+
+// validCaps reports whether value is what security.capability can be
+// (cap_convert_nscap).
+func validCaps(value []byte) bool {
+	revision := 0
+	if len(value) >= 4 {
+		revision = int(value[3])
+	}
+	return len(value) == 20 && revision == 2 || len(value) == 24 && revision == 3
 }
 
 // RemoveXattr is removexattr(2) for the file at p.

@@ -350,7 +350,7 @@ func heldFiles(dir string) (names string) {
 }
 
 // TestOwners: a file keeps its owner when it is opened and written, so that who owns it
-// may open it again.
+// may open it again; and its set-id bits when root writes it.
 func TestOwners(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("host feature missing: root, for files of other users")
@@ -358,11 +358,12 @@ func TestOwners(t *testing.T) {
 	h := newHost(t)
 	data := filepath.Join(filepath.Dir(h.root), "data")
 	script := `umask 077; for d in / /data; do cd $d; echo a > own; chown 1000:1000 own; exec 3<>own; stat -c %u:%g own; echo b >&3; stat -c %u:%g own; exec 3>&-
-su -s /bin/sh user -c "cat $d/own; echo c >> $d/own; stat -c %u $d/own; mkdir -p /tmp/g; echo x > /tmp/new; cat /tmp/new"; chown 0 own; stat -c %u own; done`
+su -s /bin/sh user -c "cat $d/own; echo c >> $d/own; stat -c %u $d/own; mkdir -p /tmp/g; echo x > /tmp/new; cat /tmp/new"; chown 0 own; stat -c %u own
+echo a > prog; chmod 6755 prog; echo b >> prog; stat -c %a prog; : > prog; stat -c %a prog; chown 1000 prog; stat -c %a prog; done`
 	dir := h.bundle(func(s *specs.Spec) {
 		writable(s)
 		s.Process.Capabilities = nil
-		caps := []string{"CAP_CHOWN", "CAP_SETUID", "CAP_SETGID", "CAP_DAC_OVERRIDE", "CAP_FOWNER"}
+		caps := []string{"CAP_CHOWN", "CAP_SETUID", "CAP_SETGID", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID"}
 		s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}
 		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/data", Type: "bind", Source: data, Options: []string{"bind"}})
 	}, "sh", "-c", script)
@@ -370,7 +371,7 @@ su -s /bin/sh user -c "cat $d/own; echo c >> $d/own; stat -c %u $d/own; mkdir -p
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "1000:1000\n1000:1000\nb\n1000\nx\n0\n"
+	const want = "1000:1000\n1000:1000\nb\n1000\nx\n0\n6755\n6755\n755\n"
 	if out, errs, _ := h.runsc("run", "--bundle", dir, h.id()); out != want+want || errs != "" {
 		t.Errorf("%q, %q; want %q twice", out, errs, want)
 	}

@@ -5,10 +5,12 @@
 #include "check.h"
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 static long kind; // of the file system, as statfs(2) has it
 
@@ -61,6 +63,95 @@ static void renaming(void)
 	}
 }
 
+static int mode_of(const char *path) { return stat_of(path).st_mode & 07777; }
+
+static const char caps[20] = {1, 0, 0, 2, 1};
+
+static int has_caps(void)
+{
+	char b[20];
+	return getxattr("prog", "security.capability", b, sizeof b) == sizeof b;
+}
+
+// SET_IDS makes a program and checks what mode it has after call.
+#define SET_IDS(mode, call, after)                                             \
+	do {                                                                   \
+		CHECK(chmod("prog", mode) == 0);                               \
+		CHECK((call) != -1);                                           \
+		CHECK(mode_of("prog") == (after));                             \
+	} while (0)
+
+static void users_program(void)
+{
+	int fd = open("prog", O_RDWR), app = open("prog", O_WRONLY | O_APPEND);
+	user();
+	SET_IDS(06777, write(fd, "x", 1), 0777);
+	SET_IDS(06777, write(app, "x", 1), 0777);
+	SET_IDS(06777, write(fd, "x", 0), 06777);
+	SET_IDS(06777, ftruncate(fd, 1), 0777);
+	SET_IDS(06777, truncate("prog", 1), 0777);
+	SET_IDS(06777, open("prog", O_RDWR | O_TRUNC), 0777);
+	SET_IDS(06777, fallocate(fd, 0, 0, 16384), 0777);
+	SET_IDS(06777, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), 0777);
+	SET_IDS(06777, chown("prog", -1, -1), 0777);
+	SET_IDS(02767, write(fd, "x", 1), 02767); // mandatory locking, once
+	SET_IDS(02767, chown("prog", 1000, 1000), 02767);
+	char *p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	SET_IDS(06777, *p = 1, 06777);
+}
+
+// Of a group that the writer is not in.
+static void strangers_program(void)
+{
+	int fd = open("prog", O_RDWR);
+	CHECK(chown("prog", 1000, 0) == 0 && chmod("prog", 02767) == 0);
+	user();
+	CHECK(write(fd, "x", 1) == 1 && mode_of("prog") == 0767);
+}
+
+static void anothers_program(void)
+{
+	user();
+	FAILS(chown("prog", -1, -1), EPERM);
+	CHECK(mode_of("prog") == 06755);
+	CHECK(chown("plain", -1, -1) == 0);
+}
+
+// Who writes to a program or gives it away takes its powers, but root leaves the set-id
+// bits when it writes.
+static void powers(void)
+{
+	int fd = make("prog", 0755);
+	SET_IDS(06777, write(fd, "x", 1), 06777);
+	SET_IDS(06777, ftruncate(fd, 0), 06777);
+	SET_IDS(06777, open("prog", O_RDWR | O_TRUNC), 06777);
+	SET_IDS(06777, fallocate(fd, 0, 0, 8192), 06777);
+	SET_IDS(06777, chown("prog", -1, -1), 0777);
+	SET_IDS(06777, chown("prog", 0, 0), 0777);
+	SET_IDS(02767, chown("prog", 0, 0), 02767);
+	mkdir("powers", 0755);
+	CHECK(chmod("powers", 06755) == 0 && chown("powers", 1, 1) == 0 && mode_of("powers") == 06755);
+
+	CHECK(setxattr("prog", "security.capability", caps, 20, 0) == 0 && has_caps());
+	CHECK(write(fd, "x", 1) == 1 && !has_caps());
+	CHECK(setxattr("prog", "security.capability", caps, 20, 0) == 0);
+	CHECK(chown("prog", 0, 0) == 0 && !has_caps());
+	CHECK(setxattr("prog", "security.capability", caps, 20, 0) == 0);
+	CHECK(ftruncate(fd, 0) == 0 && !has_caps());
+	FAILS(setxattr("prog", "security.capability", "x", 1, 0), EINVAL);
+	FAILS(setxattr("prog", "security.capability", caps, 19, 0), EINVAL);
+
+	close(make("plain", 0644));
+	CHECK(chmod("prog", 06755) == 0);
+	CHECK(in_child(anothers_program) == 0);
+	CHECK(in_child(strangers_program) == 0);
+	CHECK(chown("prog", 1000, 1000) == 0);
+	CHECK(in_child(users_program) == 0);
+	struct stat st = stat_of("plain");
+	usleep(10000);
+	CHECK(chown("plain", -1, -1) == 0 && later(stat_of("plain").st_ctim, st.st_ctim));
+}
+
 int main(void)
 {
 	umask(022);
@@ -73,6 +164,7 @@ int main(void)
 		kind = fs.f_type;
 		int before = failures;
 		renaming();
+		powers();
 		if (failures > before)
 			printf("in %s, of type %#lx\n", dirs[i], kind), fflush(stdout);
 	}

@@ -53,10 +53,7 @@ func (o *openFile) Read(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 }
 
 // Write implements vfs.FileOps.
-func (o *openFile) Write(c *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
-	if err := vfs.DropSetID(c, plainFile{o.n}); err != nil {
-		return 0, err
-	}
+func (o *openFile) Write(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 	o.n.mu.Lock()
 	defer o.n.mu.Unlock()
 	return o.writeLocked(b, off)
@@ -64,6 +61,7 @@ func (o *openFile) Write(c *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 
 func (o *openFile) writeLocked(b *guest.Buf, off int64) (int64, error) {
 	fd := o.n.any(true)
+	defer o.n.keepSetIDLocked()()
 	n, err := b.Move(guest.Load, b.Len(), func(w []byte) (int, error) {
 		m, err := retry(func() (int, error) { return unix.Pwrite(fd, w, off) })
 		off += int64(m)
@@ -75,9 +73,6 @@ func (o *openFile) writeLocked(b *guest.Buf, off int64) (int64, error) {
 
 // Append implements vfs.Appender.
 func (o *openFile) Append(c *vfs.Ctx, b *guest.Buf) (n, end int64, err error) {
-	if err := vfs.DropSetID(c, plainFile{o.n}); err != nil {
-		return 0, 0, err
-	}
 	o.n.mu.Lock()
 	defer o.n.mu.Unlock()
 	off, err := o.n.Size()
@@ -162,7 +157,7 @@ func (o *openFile) Fsync(_ *vfs.Ctx, dataOnly bool) error {
 
 // Fallocate implements vfs.Allocator.
 func (o *openFile) Fallocate(_ *vfs.Ctx, mode uint32, off, n int64) error {
-	defer o.n.stale()
+	defer o.n.change()()
 	_, err := retry(func() (int, error) { return 0, unix.Fallocate(o.n.any(true), mode, off, n) })
 	return err
 }
@@ -230,7 +225,7 @@ func (o *remoteFile) Read(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 
 // Write implements vfs.FileOps.
 func (o *remoteFile) Write(_ *vfs.Ctx, b *guest.Buf, off int64) (done int64, err error) {
-	defer o.n.stale()
+	defer o.n.change()()
 	p := make([]byte, min(b.Len(), 64<<10))
 	for b.Len() > 0 {
 		n, err := b.CopyIn(p[:min(len(p), b.Len())])

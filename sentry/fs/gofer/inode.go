@@ -139,12 +139,21 @@ func (n *inode) SetAttr(_ *vfs.Ctx, s vfs.SetAttr) error {
 			p.Valid |= m.set
 		}
 	}
+	if s.Mask == 0 { // the change time only
+		p.Valid, p.UID, p.GID = p9.SetUID|p9.SetGID, vfs.NoID, vfs.NoID
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if s.Mask&(vfs.SetSize|vfs.SetMode) == vfs.SetSize {
+		defer n.keepSetIDLocked()()
+	}
 	n.fresh = false
 	err := n.fid.SetAttr(p)
 	if err != nil {
 		return err
+	}
+	if s.Mask&vfs.SetMode != 0 {
+		n.attr.Mode = n.key.kind | s.Mode&0o7777
 	}
 	if s.Mask&vfs.SetUID != 0 {
 		n.attr.UID = s.UID
@@ -153,6 +162,32 @@ func (n *inode) SetAttr(_ *vfs.Ctx, s vfs.SetAttr) error {
 		n.attr.GID = s.GID
 	}
 	return nil
+}
+
+// keepSetIDLocked is called before a file is changed, what it returns afterwards. The
+// host takes the set-id bits off what is written by who has no capability there; the VFS
+// has done that where the guest has none.
+func (n *inode) keepSetIDLocked() (done func()) {
+	const setIDs = linux.S_ISUID | linux.S_ISGID
+	if n.attr.Mode&setIDs == 0 || n.refreshLocked() != nil || n.attr.Mode&setIDs == 0 {
+		return func() {}
+	}
+	mode := n.attr.Mode
+	return func() {
+		// What cannot be kept is gone, which is safe.
+		_ = n.fid.SetAttr(p9.SetAttr{Valid: p9.SetMode, Mode: mode & 0o7777})
+	}
+}
+
+// change is keepSetIDLocked for who does not hold mu meanwhile.
+func (n *inode) change() (done func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	keep := n.keepSetIDLocked()
+	return func() {
+		keep()
+		n.stale()
+	}
 }
 
 // Readlink implements vfs.Symlink.

@@ -32,10 +32,7 @@ func (o *openFile) Read(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 }
 
 // Write implements vfs.FileOps.
-func (o *openFile) Write(c *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
-	if err := vfs.DropSetID(c, o.n.inode()); err != nil {
-		return 0, err
-	}
+func (o *openFile) Write(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 	o.n.mu.Lock()
 	defer o.n.mu.Unlock()
 	return o.writeLocked(b, off)
@@ -48,6 +45,7 @@ func (o *openFile) writeLocked(b *guest.Buf, off int64) (int64, error) {
 	if err := o.n.mayWriteLocked(off + int64(b.Len())); err != nil {
 		return 0, err
 	}
+	o.n.dropCapsLocked()
 	n, err := o.n.data.write(o.n.fs, b, off)
 	if n > 0 {
 		o.n.mtime = now()
@@ -58,9 +56,6 @@ func (o *openFile) writeLocked(b *guest.Buf, off int64) (int64, error) {
 
 // Append implements vfs.Appender.
 func (o *openFile) Append(c *vfs.Ctx, b *guest.Buf) (n, end int64, err error) {
-	if err := vfs.DropSetID(c, o.n.inode()); err != nil {
-		return 0, 0, err
-	}
 	o.n.mu.Lock()
 	defer o.n.mu.Unlock()
 	off := o.n.data.size
@@ -89,6 +84,7 @@ func (o *openFile) Fallocate(c *vfs.Ctx, mode uint32, off, n int64) error {
 	const keepSize, punchHole, zeroRange = 1, 2, 16
 	o.n.mu.Lock()
 	defer o.n.mu.Unlock()
+	o.n.dropCapsLocked()
 	d := &o.n.data
 	end := off + n
 	switch mode {

@@ -124,6 +124,9 @@ func (n *node) SetAttr(_ *vfs.Ctx, s vfs.SetAttr) error {
 		}
 		n.mtime = t
 	}
+	if s.Mask&(vfs.SetSize|vfs.SetUID|vfs.SetGID) != 0 {
+		n.dropCapsLocked()
+	}
 	if s.Mask&vfs.SetMode != 0 {
 		if n.seals&linux.F_SEAL_EXEC != 0 && (n.mode^s.Mode)&0o111 != 0 {
 			return linux.EPERM
@@ -151,6 +154,10 @@ func (n *node) SetAttr(_ *vfs.Ctx, s vfs.SetAttr) error {
 	n.ctime = t
 	return nil
 }
+
+// dropCapsLocked takes a program's capabilities away, as all do who change its content
+// or owner (security_inode_killpriv).
+func (n *node) dropCapsLocked() { delete(n.xattrs, "security.capability") }
 
 // GetXattr implements vfs.Xattrs.
 func (n *node) GetXattr(_ *vfs.Ctx, name string) ([]byte, error) {
