@@ -15,9 +15,26 @@ func mayXattr(c *Ctx, p Path, name string, want Access) error {
 	if want == MayWrite && p.Mount != nil && p.Mount.Flags&ReadOnly != 0 {
 		return linux.EROFS
 	}
-	space, _, _ := strings.Cut(name, ".")
-	switch space {
-	case "security":
+	space, rest, _ := strings.Cut(name, ".")
+	if err := maySpace(c, p, name, space, want); err != nil {
+		return err
+	}
+	switch {
+	case len(space) == len(name) || space == "system":
+		// Linux has POSIX ACLs in system, which nothing here would enforce.
+		return linux.EOPNOTSUPP
+	case rest == "":
+		return linux.EINVAL
+	}
+	return nil
+}
+
+// maySpace is mayXattr for the part of the name before the dot.
+func maySpace(c *Ctx, p Path, name, space string, want Access) error {
+	switch {
+	case len(space) == len(name) || space == "system":
+		return nil
+	case space == "security":
 		need := auth.CapSysAdmin
 		if name == capabilityXattr {
 			need = auth.CapSetfcap
@@ -26,10 +43,7 @@ func mayXattr(c *Ctx, p Path, name string, want Access) error {
 			return linux.EPERM
 		}
 		return nil
-	case "system":
-		// Linux's: POSIX ACLs, which nothing here would enforce.
-		return linux.EOPNOTSUPP
-	case "trusted":
+	case space == "trusted":
 		switch {
 		case c.Creds.Has(auth.CapSysAdmin):
 			return nil
@@ -37,7 +51,7 @@ func mayXattr(c *Ctx, p Path, name string, want Access) error {
 			return linux.EPERM
 		}
 		return linux.ENODATA
-	case "user":
+	case space == "user":
 		return mayUserXattr(c, p, want)
 	}
 	return linux.EOPNOTSUPP

@@ -152,6 +152,57 @@ static void powers(void)
 	CHECK(chown("plain", -1, -1) == 0 && later(stat_of("plain").st_ctim, st.st_ctim));
 }
 
+static void users_attributes(void)
+{
+	char b[8];
+	user();
+	FAILS(setxattr("att", "user.k", "v", 1, 0), EACCES);
+	CHECK(getxattr("att", "user.k", b, sizeof b) == 3);
+	FAILS(setxattr("att", "trusted.k", "v", 1, 0), EPERM);
+	FAILS(getxattr("att", "trusted.k", b, sizeof b), ENODATA);
+	FAILS(setxattr("att", "security.k", "v", 1, 0), EPERM);
+	FAILS(setxattr("sticky", "user.k", "v", 1, 0), EPERM);
+}
+
+// What can be attached to which kinds of files.
+static void attributes(void)
+{
+	char b[100];
+	static char big[65537];
+	int fd = make("att", 0644);
+	CHECK(symlink("att", "attlink") == 0 && mkfifo("attfifo", 0666) == 0);
+	mkdir("attdir", 0755), mkdir("sticky", 0755), chmod("sticky", 01777);
+	CHECK(setxattr("att", "user.k", "v", 1, 0) == 0 && setxattr("attlink", "user.k", "two", 3, XATTR_REPLACE) == 0);
+	CHECK(fgetxattr(fd, "user.k", b, sizeof b) == 3 && !memcmp(b, "two", 3));
+	CHECK(setxattr("attdir", "user.d", "v", 1, XATTR_CREATE) == 0 && listxattr("attdir", b, sizeof b) == 7);
+	CHECK(fsetxattr(fd, "user.e", "", 0, 0) == 0 && fgetxattr(fd, "user.e", b, 0) == 0 && fremovexattr(fd, "user.e") == 0);
+	const char *odd[] = {"attlink", "attfifo"};
+	for (int i = 0; i < 2; i++) {
+		FAILS(lsetxattr(odd[i], "user.k", "v", 1, 0), EPERM);
+		FAILS(lgetxattr(odd[i], "user.k", b, sizeof b), ENODATA);
+		FAILS(lremovexattr(odd[i], "user.k"), EPERM);
+		CHECK(llistxattr(odd[i], b, sizeof b) == 0);
+	}
+	const char *spaces[] = {"user.", "security.", "trusted."}, *none[] = {"user", "security", "system.x", "userx.k", "x"};
+	for (int i = 0; i < 3; i++) {
+		FAILS(setxattr("att", spaces[i], "v", 1, 0), EINVAL);
+		FAILS(getxattr("att", spaces[i], b, sizeof b), EINVAL);
+		FAILS(removexattr("att", spaces[i]), EINVAL);
+	}
+	for (int i = 0; i < 5; i++) {
+		FAILS(setxattr("att", none[i], "v", 1, 0), EOPNOTSUPP);
+		FAILS(getxattr("att", none[i], b, sizeof b), EOPNOTSUPP);
+		FAILS(removexattr("att", none[i]), EOPNOTSUPP);
+	}
+	FAILS(setxattr("att", "user.big", big, sizeof big, 0), E2BIG);
+	if (kind == TMPFS) {
+		CHECK(setxattr("att", "user.big", big, sizeof big - 1, 0) == 0);
+		CHECK(lsetxattr("attlink", "trusted.k", "v", 1, 0) == 0 && llistxattr("attlink", b, sizeof b) == 10);
+		CHECK(lremovexattr("attlink", "trusted.k") == 0);
+	}
+	CHECK(in_child(users_attributes) == 0);
+}
+
 int main(void)
 {
 	umask(022);
@@ -165,6 +216,7 @@ int main(void)
 		int before = failures;
 		renaming();
 		powers();
+		attributes();
 		if (failures > before)
 			printf("in %s, of type %#lx\n", dirs[i], kind), fflush(stdout);
 	}
