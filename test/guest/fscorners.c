@@ -203,6 +203,50 @@ static void attributes(void)
 	CHECK(in_child(users_attributes) == 0);
 }
 
+// Holes that were punched, ranges that were never written, and what was only reserved.
+// On a tmpfs a page is data once it was looked at through a mapping that may write.
+static void holes(void)
+{
+	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	static char data[65536], got[8192], zeros[8192];
+	memset(data, 1, sizeof data);
+	int fd = make("holes", 0644);
+	CHECK(ftruncate(fd, 1 << 20) == 0 && pwrite(fd, data, sizeof data, 0) == sizeof data);
+	CHECK(fallocate(fd, punch, 4096, 8192) == 0);
+	CHECK(lseek(fd, 0, SEEK_HOLE) == 4096 && lseek(fd, 4096, SEEK_DATA) == 3 * 4096);
+	// Parts of pages are zeroed, whole ones go.
+	CHECK(fallocate(fd, punch, 5 * 4096 + 100, 8192) == 0);
+	CHECK(lseek(fd, 3 * 4096, SEEK_HOLE) == 6 * 4096 && lseek(fd, 6 * 4096, SEEK_DATA) == 7 * 4096);
+	CHECK(pread(fd, got, 8192, 5 * 4096 + 100) == 8192 && !memcmp(got, zeros, 8192));
+	CHECK(pread(fd, got, 100, 5 * 4096) == 100 && !memcmp(got, data, 100));
+	CHECK(pread(fd, got, 100, 7 * 4096 + 100) == 100 && !memcmp(got, data, 100));
+	FAILS(lseek(fd, 65536, SEEK_DATA), ENXIO);
+	CHECK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 131072, 8192) == 0);
+	FAILS(lseek(fd, 65536, SEEK_DATA), ENXIO);
+	CHECK(lseek(fd, 131072, SEEK_HOLE) == 131072);
+	CHECK(pwrite(fd, "x", 1, 131072) == 1 && lseek(fd, 65536, SEEK_DATA) == 131072);
+	CHECK(lseek(fd, 131072, SEEK_HOLE) == 131072 + 4096);
+	if (kind == TMPFS) {
+		FAILS(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, 4096), EOPNOTSUPP);
+		FAILS(fallocate(fd, FALLOC_FL_INSERT_RANGE, 0, 4096), EOPNOTSUPP);
+	}
+	volatile char *p = mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	p[300 * 1024] = 1;
+	CHECK(lseek(fd, 150000, SEEK_DATA) == 300 * 1024 && lseek(fd, 300 * 1024, SEEK_HOLE) == 304 * 1024);
+	CHECK(lseek(fd, 3 * 4096, SEEK_HOLE) == 6 * 4096 && lseek(fd, 6 * 4096, SEEK_DATA) == 7 * 4096);
+	CHECK(fallocate(fd, punch, 298 * 1024, 8192) == 0 && p[300 * 1024] == 0);
+	CHECK(fallocate(fd, punch, 0, 1 << 20) == 0);
+	FAILS(lseek(fd, 0, SEEK_DATA), ENXIO);
+	CHECK(lseek(fd, 0, SEEK_HOLE) == 0 && lseek(fd, 4097, SEEK_HOLE) == 4097);
+	CHECK(pwrite(fd, "x", 1, 4096) == 1 && lseek(fd, 0, SEEK_DATA) == 4096 && lseek(fd, 4096, SEEK_HOLE) == 8192);
+	CHECK(fallocate(fd, 0, 1 << 20, 4096) == 0);
+	FAILS(lseek(fd, 8192, SEEK_DATA), ENXIO);
+	CHECK(lseek(fd, 8192, SEEK_HOLE) == 8192);
+	munmap((char *)p, 1 << 20);
+	close(fd);
+}
+
 int main(void)
 {
 	umask(022);
@@ -217,6 +261,7 @@ int main(void)
 		renaming();
 		powers();
 		attributes();
+		holes();
 		if (failures > before)
 			printf("in %s, of type %#lx\n", dirs[i], kind), fflush(stdout);
 	}

@@ -16,13 +16,17 @@ const (
 
 type page [pageSize]byte
 
+// unwritten stands for a page that was reserved by fallocate(2): zeros, and part of a
+// hole. Nobody writes to it.
+var unwritten = new(page)
+
 // A content is the bytes of a regular file. The node's mu guards it.
 type content struct {
 	size int64 // changed by setSize
 	// shown is size for those who hold an address space's lock, which comes
 	// after mu.
 	shown atomic.Int64
-	pages map[int64]*page // by number; a page that is missing is zeros
+	pages map[int64]*page // by number, or unwritten; a page that is missing is zeros
 	// mem holds the bytes instead of pages once the file was mapped.
 	mem *memfile.File
 	// charged is how many pages of mem the file system counts.
@@ -113,21 +117,39 @@ func (d *content) write(fs *FileSystem, b *guest.Buf, off int64) (done int64, er
 	return done, nil
 }
 
-// page returns page i, which it makes if it is missing.
+// page returns page i to be written, which it makes if it is missing.
 func (d *content) page(fs *FileSystem, i int64) (*page, error) {
-	if p := d.pages[i]; p != nil {
-		return p, nil
+	if d.written(i) {
+		return d.pages[i], nil
+	}
+	if err := d.reserve(fs, i); err != nil {
+		return nil, err
+	}
+	p := new(page)
+	d.pages[i] = p
+	return p, nil
+}
+
+// written reports whether page i is data.
+func (d *content) written(i int64) bool {
+	p := d.pages[i]
+	return p != nil && p != unwritten
+}
+
+// reserve counts page i, if that was not done before.
+func (d *content) reserve(fs *FileSystem, i int64) error {
+	if d.pages[i] != nil {
+		return nil
 	}
 	if err := fs.charge(1); err != nil {
-		return nil, err
+		return err
 	}
 	if d.pages == nil {
 		d.pages = map[int64]*page{}
 	}
-	p := new(page)
 	fs.opts.Memory.Heap.Add(pageSize)
-	d.pages[i] = p
-	return p, nil
+	d.pages[i] = unwritten
+	return nil
 }
 
 // allocate reserves what [off, end) needs. A memory file is charged as if it
@@ -145,7 +167,7 @@ func (d *content) allocate(fs *FileSystem, off, end int64) error {
 		return nil
 	}
 	for i := off / pageSize; i*pageSize < end; i++ {
-		if _, err := d.page(fs, i); err != nil {
+		if err := d.reserve(fs, i); err != nil {
 			return err
 		}
 	}
@@ -190,6 +212,7 @@ func (d *content) punch(fs *FileSystem, off, end int64) {
 			delete(d.pages, i)
 			fs.opts.Memory.Heap.Add(-pageSize)
 			fs.charge(-1)
+		case p == unwritten:
 		default:
 			clear(p[max(off-lo, 0):min(end-lo, pageSize)])
 		}
@@ -206,6 +229,9 @@ func (d *content) share(fs *FileSystem) error {
 		return err
 	}
 	for i, p := range d.pages {
+		if p == unwritten {
+			continue
+		}
 		err := f.Fill(uint64(i*pageSize), pageSize, func(b []byte, at int64) (int, error) {
 			return copy(b, p[at:]), nil
 		})

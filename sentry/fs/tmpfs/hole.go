@@ -18,10 +18,10 @@ func (d *content) seekHole(off int64, whence int) (int64, error) {
 			return 0, err
 		}
 	case whence == linux.SEEK_HOLE:
-		for d.pages[at/pageSize] != nil {
+		for d.written(at / pageSize) {
 			at = (at/pageSize + 1) * pageSize
 		}
-	case d.pages[off/pageSize] == nil:
+	case !d.written(off / pageSize):
 		at = d.nextPage(off/pageSize) * pageSize
 	}
 	switch {
@@ -33,11 +33,11 @@ func (d *content) seekHole(off int64, whence int) (int64, error) {
 	return d.size, nil
 }
 
-// nextPage returns the number of the first page behind i that there is.
+// nextPage returns the number of the first page of data behind i.
 func (d *content) nextPage(i int64) int64 {
 	next := int64(maxSize / pageSize)
-	for n := range d.pages {
-		if n > i && n < next {
+	for n, p := range d.pages {
+		if p != unwritten && n > i && n < next {
 			next = n
 		}
 	}
