@@ -63,7 +63,8 @@ func (n *node) makeEntry(f *p9.New) error {
 	case unix.S_IFREG, unix.S_IFIFO, unix.S_IFSOCK:
 		return unix.Mknodat(n.file.fd, f.Name, f.Mode, 0)
 	}
-	return unix.Mknodat(n.file.fd, f.Name, f.Mode, int(f.RDev))
+	// A guest's device would be the host's to whoever finds it.
+	return unix.EPERM
 }
 
 // isNew reports whether a file can be the one just made: it must not be another

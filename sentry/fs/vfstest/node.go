@@ -11,6 +11,7 @@ import (
 func nodes(w *World) {
 	v, c := w.VFS, w.Root
 	null := vfs.MakeDev(1, 3)
+	noDevices := false
 	for _, tt := range []struct {
 		path string
 		mode uint32
@@ -22,7 +23,13 @@ func nodes(w *World) {
 		{"/chr", linux.S_IFCHR | 0o644, null},
 		{"/blk", linux.S_IFBLK | 0o644, vfs.MakeDev(8, 300)},
 	} {
-		w.Must("mknod "+tt.path, v.Mknod(c, c.Cwd, tt.path, tt.mode, tt.rdev))
+		err := v.Mknod(c, c.Cwd, tt.path, tt.mode, tt.rdev)
+		if err == linux.EPERM && tt.rdev != 0 {
+			w.Logf("no device nodes can be made")
+			noDevices = true
+			continue
+		}
+		w.Must("mknod "+tt.path, err)
 		if a := w.Stat(tt.path); a.Mode != tt.mode || a.RDev != tt.rdev {
 			w.Errorf("%s: mode %#o, device %#x", tt.path, a.Mode, a.RDev)
 		}
@@ -33,6 +40,9 @@ func nodes(w *World) {
 	w.Must("chmod", vfs.Chmod(c, c.Root, 0o777))
 	w.Check("a device made by a user", v.Mknod(w.User, w.User.Cwd, "/x", linux.S_IFCHR, null), linux.EPERM)
 	w.CheckOpen(c, "/sock", linux.O_RDONLY, linux.ENXIO)
+	if noDevices {
+		return
+	}
 	w.CheckOpen(c, "/blk", linux.O_RDONLY, linux.ENXIO)
 	opened := false
 	v.Devices = map[vfs.Device]vfs.OpenDevice{
