@@ -17,7 +17,7 @@ var naming = family{
 	sysno.Unlinkat:  call3(unlinkat),
 	sysno.Rename:    call2(rename),
 	sysno.Renameat:  call4(renameat),
-	sysno.Renameat2: call5(renameat2).except("RENAME_WHITEOUT"),
+	sysno.Renameat2: call5(renameat2).except("RENAME_WHITEOUT is for tmpfs only"),
 	sysno.Link:      call2(link),
 	sysno.Linkat:    call5(linkat),
 	sysno.Symlink:   call2(symlink),
@@ -79,8 +79,7 @@ func renameat(t *kernel.Task, fromFD FD, from Path, toFD FD, to Path) (uintptr, 
 
 // renameat2 is renameat2(2).
 func renameat2(t *kernel.Task, fromFD FD, from Path, toFD FD, to Path, flags Flags) (uintptr, error) {
-	const alone = linux.RENAME_NOREPLACE | linux.RENAME_WHITEOUT
-	if flags&^(alone|linux.RENAME_EXCHANGE) != 0 || flags&linux.RENAME_EXCHANGE != 0 && flags&alone != 0 {
+	if !vfs.ValidRename(uint32(flags)) {
 		return 0, linux.EINVAL
 	}
 	c := vfsCtx(t)

@@ -76,7 +76,8 @@ func (v *VFS) Mknod(c *Ctx, start Path, path string, mode uint32, rdev uint64) e
 		mode |= linux.S_IFREG
 	case linux.S_IFREG, linux.S_IFIFO, linux.S_IFSOCK:
 	case linux.S_IFCHR, linux.S_IFBLK:
-		if !c.Creds.Has(auth.CapMknod) {
+		whiteout := mode&linux.S_IFMT == linux.S_IFCHR && rdev == 0
+		if !whiteout && !c.Creds.Has(auth.CapMknod) {
 			return linux.EPERM
 		}
 	case linux.S_IFDIR:
@@ -217,10 +218,15 @@ func (v *VFS) remove(c *Ctx, dir Path, name string, check func(*Dentry) error) e
 	return nil
 }
 
+// ValidRename reports whether renameat2(2) can have these flags.
+func ValidRename(flags uint32) bool {
+	const alone = linux.RENAME_NOREPLACE | linux.RENAME_WHITEOUT
+	return flags&^(alone|linux.RENAME_EXCHANGE) == 0 && (flags&linux.RENAME_EXCHANGE == 0 || flags&alone == 0)
+}
+
 // Rename is renameat2(2).
 func (v *VFS) Rename(c *Ctx, start Path, path string, toStart Path, toPath string, flags uint32) error {
-	const known = linux.RENAME_NOREPLACE | linux.RENAME_EXCHANGE
-	if flags&^known != 0 || flags == known {
+	if !ValidRename(flags) {
 		return linux.EINVAL
 	}
 	dir, name, slash, err := v.place(c, start, path)
@@ -356,7 +362,7 @@ func (r *renaming) mayReplace(old, target *Dentry) error {
 // done moves the dentries. Who walks meanwhile finds nothing, misses, and waits
 // for the directories' lock.
 func (r *renaming) done(old, target *Dentry) {
-	r.from.Dentry.forget(r.name)
+	r.from.Dentry.forget(r.name) // a whiteout there is looked up
 	r.to.Dentry.forget(r.toName)
 	old.place.Store(&place{r.to.Dentry, r.toName})
 	r.to.Dentry.put(r.toName, old)

@@ -247,6 +247,70 @@ static void holes(void)
 	close(fd);
 }
 
+static int is_whiteout(const char *path)
+{
+	struct stat st = stat_of(path);
+	return S_ISCHR(st.st_mode) && st.st_rdev == 0 && st.st_nlink == 1;
+}
+
+static int whiteout(const char *from, const char *to, int flags)
+{
+	return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_WHITEOUT | flags);
+}
+
+static void users_whiteout(void)
+{
+	user();
+	FAILS(whiteout("none", "w9", 0), ENOENT);
+	CHECK(whiteout("wu", "wu2", 0) == 0 && is_whiteout("wu"));
+	FAILS(mknod("device", S_IFCHR | 0666, makedev(1, 3)), EPERM);
+	CHECK(mknod("nodevice", S_IFCHR | 0666, 0) == 0);
+}
+
+// What a rename leaves for an overlay to see that a name is gone. Anybody may leave it,
+// where the file system can; an overlay's own changes cannot.
+static void whiteouts(void)
+{
+	FAILS(whiteout("w", "w2", RENAME_EXCHANGE), EINVAL);
+	close(make("w", 0644));
+	if (whiteout("w", "w2", 0) != 0) {
+		CHECK(errno == EINVAL && kind != TMPFS);
+		CHECK(access("w", F_OK) == 0 && access("w2", F_OK) != 0);
+		return;
+	}
+	CHECK(is_whiteout("w") && S_ISREG(stat_of("w2").st_mode));
+	FAILS(open("w", O_RDONLY), ENXIO);
+	FAILS(whiteout("w2", "w", RENAME_NOREPLACE), EEXIST);
+	CHECK(whiteout("w2", "w", 0) == 0 && is_whiteout("w2") && S_ISREG(stat_of("w").st_mode));
+	mkdir("wd", 0755), mkdir("wd/in", 0755);
+	CHECK(whiteout("wd/in", "wd2", 0) == 0 && is_whiteout("wd/in") && stat_of("wd").st_nlink == 2);
+	CHECK(rmdir("wd2") == 0 && unlink("wd/in") == 0 && rmdir("wd") == 0);
+	// Two names of one file: nothing happens.
+	CHECK(link("w", "wl") == 0 && whiteout("w", "wl", 0) == 0 && S_ISREG(stat_of("w").st_mode));
+	close(make("wu", 0644));
+	chmod(".", 0777);
+	CHECK(in_child(users_whiteout) == 0);
+	chmod(".", 0755);
+}
+
+// A device node is there, whether or not there is a device.
+static void devices(void)
+{
+	if (mknod("blk", S_IFBLK | 0640, makedev(99, 300)) != 0) {
+		// Files of the host that are written through: none becomes a device there.
+		CHECK(errno == EPERM && kind != TMPFS && kind != OVERLAY);
+		return;
+	}
+	struct stat st = stat_of("blk");
+	CHECK(st.st_mode == (S_IFBLK | 0640) && st.st_rdev == makedev(99, 300));
+	FAILS(open("blk", O_RDONLY), ENXIO);
+	CHECK(mknod("chr", S_IFCHR | 0600, makedev(240, 7)) == 0);
+	FAILS(open("chr", O_RDONLY), ENXIO);
+	CHECK(mknod("null", S_IFCHR | 0666, makedev(1, 3)) == 0 && stat_of("null").st_rdev == makedev(1, 3));
+	FAILS(setxattr("null", "user.k", "v", 1, 0), EPERM);
+	CHECK(chmod("null", 0600) == 0 && rename("null", "null2") == 0 && stat_of("null2").st_mode == (S_IFCHR | 0600));
+}
+
 int main(void)
 {
 	umask(022);
@@ -262,6 +326,8 @@ int main(void)
 		powers();
 		attributes();
 		holes();
+		whiteouts();
+		devices();
 		if (failures > before)
 			printf("in %s, of type %#lx\n", dirs[i], kind), fflush(stdout);
 	}

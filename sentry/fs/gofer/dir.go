@@ -112,6 +112,9 @@ func (d dir) Rename(_ *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newNam
 	if t == nil || t.fs != d.fs {
 		return linux.EXDEV
 	}
+	if flags&linux.RENAME_WHITEOUT != 0 {
+		return linux.EINVAL
+	}
 	defer d.stale()
 	defer t.stale()
 	for _, i := range [...]vfs.Inode{child, target} {

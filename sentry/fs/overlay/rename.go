@@ -12,6 +12,9 @@ func (d dir) Rename(c *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newNam
 	if !ok || t.fs != d.fs {
 		return linux.EXDEV
 	}
+	if flags&linux.RENAME_WHITEOUT != 0 {
+		return linux.EINVAL // as overlayfs
+	}
 	upFrom, err := d.copyUp(-1)
 	if err != nil {
 		return err

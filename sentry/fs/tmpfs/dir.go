@@ -123,7 +123,7 @@ func (d dir) Create(c *vfs.Ctx, name string, mode uint32, rdev uint64) (vfs.Inod
 // Temp implements vfs.Temper.
 func (d dir) Temp(c *vfs.Ctx, mode uint32) (vfs.Inode, error) {
 	uid, gid, mode := d.owner(c, mode)
-	if max := d.fs.opts.Inodes; max > 0 && uint64(d.fs.inodes.Load()) >= max {
+	if d.fs.full() {
 		return nil, linux.ENOSPC
 	}
 	n := d.fs.newNode(mode, uid, gid)
@@ -194,13 +194,29 @@ func (d dir) removeLocked(name string, child vfs.Inode) error {
 }
 
 // Rename implements vfs.Dir. The VFS renames one at a time.
-func (d dir) Rename(_ *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newName string, _ vfs.Inode, flags uint32) error {
+func (d dir) Rename(c *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newName string, _ vfs.Inode, flags uint32) error {
 	t, ok := to.(dir)
 	if !ok || t.fs != d.fs {
 		return linux.EXDEV
 	}
+	var whiteout *node
+	if flags&linux.RENAME_WHITEOUT != 0 {
+		uid, gid, mode := d.owner(c, linux.S_IFCHR)
+		if d.fs.full() {
+			return linux.ENOSPC
+		}
+		whiteout = d.fs.newNode(mode, uid, gid)
+	}
+	err := d.move(name, nodeOf(child), t, newName, flags, whiteout)
+	if err != nil && whiteout != nil {
+		d.fs.inodes.Add(-1)
+	}
+	return err
+}
+
+// move is Rename in one file system. A whiteout takes the old name.
+func (d dir) move(name string, n *node, t dir, newName string, flags uint32, whiteout *node) error {
 	defer d.lockWith(t)()
-	n := nodeOf(child)
 	if e := d.dir.index[name]; e == nil || e.node != n {
 		return linux.ENOENT
 	}
@@ -226,6 +242,9 @@ func (d dir) Rename(_ *vfs.Ctx, name string, child vfs.Inode, to vfs.Dir, newNam
 		d.dir.remove(name)
 		t.dir.add(newName, n)
 		d.adopt(t, n)
+		if whiteout != nil {
+			d.dir.add(name, whiteout)
+		}
 	}
 	n.moved()
 	d.touchLocked()

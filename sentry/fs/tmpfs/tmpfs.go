@@ -104,6 +104,11 @@ func (fs *FileSystem) charge(n int64) error {
 	return nil
 }
 
+// full reports whether there can be no more files.
+func (fs *FileSystem) full() bool {
+	return fs.opts.Inodes > 0 && uint64(fs.inodes.Load()) >= fs.opts.Inodes
+}
+
 // newNode returns a file without a name.
 func (fs *FileSystem) newNode(mode, uid, gid uint32) *node {
 	t := now()
