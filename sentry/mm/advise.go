@@ -9,11 +9,12 @@ import (
 // Madvise is madvise(2).
 func (mm *MM) Madvise(a guest.Addr, n uint64, advice int32) error {
 	do, ok := advices[advice]
-	r, fits := mm.pages(a, n)
-	if !ok || a%guest.PageSize != 0 || !fits {
+	size, fits := guest.Addr(n).RoundUp()
+	if !ok || a%guest.PageSize != 0 || !fits || a+size < a {
 		return linux.EINVAL
 	}
-	if r.Len() == 0 || do == nil {
+	r := guest.Range{Start: a, End: a + size}
+	if r.Len() == 0 {
 		return nil
 	}
 	mm.mu.Lock()
@@ -27,16 +28,19 @@ func (mm *MM) Madvise(a guest.Addr, n uint64, advice int32) error {
 	return err
 }
 
-// advise does what an advice does to each vma of r. mm.mu is held.
+// advise does what an advice does to each vma of r, and says ENOMEM if that is not all
+// of r. mm.mu is held.
 func (mm *MM) advise(r guest.Range, do func(*MM, *vma) error) error {
 	hole := mm.holes(r)
-	from, to := mm.isolate(r)
-	for _, v := range append([]*vma(nil), mm.vmas[from:to]...) {
-		if err := do(mm, v); err != nil {
-			return err
+	if do != nil {
+		from, to := mm.isolate(r)
+		for _, v := range append([]*vma(nil), mm.vmas[from:to]...) {
+			if err := do(mm, v); err != nil {
+				return err
+			}
 		}
+		mm.merge(1, len(mm.vmas))
 	}
-	mm.merge(1, len(mm.vmas))
 	if hole {
 		return linux.ENOMEM
 	}
@@ -231,23 +235,26 @@ func (mm *MM) Mincore(a guest.Addr, n uint64) (pages int, err error) {
 	return int(r.Len() / guest.PageSize), nil
 }
 
-// Mlock marks r as locked or not, and returns by how many bytes the locked
-// memory grew. It checks no limit.
+// Mlock marks the whole pages of n bytes at a as locked or not, up to the first hole
+// (apply_vma_lock_flags). It checks no limit.
 func (mm *MM) Mlock(a guest.Addr, n uint64, lock bool) error {
-	n += uint64(a % guest.PageSize)
-	r, ok := mm.pages(a.RoundDown(), n)
-	if !ok {
+	r := guest.Range{Start: a, End: a + guest.Addr(n)}
+	if r.End < a {
 		return linux.EINVAL
 	}
 	mm.mu.Lock()
 	defer mm.unlock()
-	hole := mm.holes(r)
 	from, to := mm.isolate(r)
+	at := r.Start
 	for _, v := range mm.vmas[from:to] {
+		if v.Start > at {
+			break
+		}
 		mm.lockVMA(v, lock)
+		at = v.End
 	}
 	mm.merge(from, to)
-	if hole {
+	if at < r.End {
 		return linux.ENOMEM
 	}
 	return nil

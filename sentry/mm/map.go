@@ -73,7 +73,7 @@ func (mm *MM) Mmap(o MapOpts) (guest.Addr, error) {
 	if o.Flags&linux.MAP_SHARED != 0 && o.Flags&linux.MAP_GROWSDOWN != 0 {
 		return 0, linux.EINVAL
 	}
-	if o.Offset+uint64(size) < o.Offset || o.Offset+uint64(size) > 1<<63 {
+	if o.Offset+uint64(size) < o.Offset || o.Offset+uint64(size) >= 1<<63 {
 		return 0, linux.EOVERFLOW
 	}
 	src, err := openSource(&o, uint64(size))

@@ -181,18 +181,26 @@ func msync(t *kernel.Task, a Addr, n Size, flags Flags) (uintptr, error) {
 	return 0, err
 }
 
+// pagesOf returns the whole pages that n bytes at a are in. A length near 2^64 is none at all.
+func pagesOf(a Addr, n Size) (guest.Addr, uint64) {
+	start := a.Guest().RoundDown()
+	size, _ := (a.Guest() - start + guest.Addr(n)).RoundUp()
+	return start, uint64(size)
+}
+
 // mlock is mlock(2).
-func mlock(t *kernel.Task, a Addr, n Size) (uintptr, error) {
+func mlock(t *kernel.Task, a Addr, length Size) (uintptr, error) {
+	start, n := pagesOf(a, length)
 	limit := t.Group().Limits().Cur(linux.RLIMIT_MEMLOCK)
 	if !t.Creds().Has(auth.CapIpcLock) {
 		switch {
 		case limit == 0:
 			return 0, linux.EPERM
-		case uint64(n) > limit || t.Mem().Locked()+uint64(n) > limit:
+		case n > limit || t.Mem().Locked()+n > limit:
 			return 0, linux.ENOMEM
 		}
 	}
-	return 0, t.Mem().Mlock(a.Guest(), uint64(n), true)
+	return 0, t.Mem().Mlock(start, n, true)
 }
 
 // mlock2 is mlock2(2).
@@ -205,7 +213,8 @@ func mlock2(t *kernel.Task, a Addr, n Size, flags Flags) (uintptr, error) {
 
 // munlock is munlock(2).
 func munlock(t *kernel.Task, a Addr, n Size) (uintptr, error) {
-	return 0, t.Mem().Mlock(a.Guest(), uint64(n), false)
+	start, size := pagesOf(a, n)
+	return 0, t.Mem().Mlock(start, size, false)
 }
 
 // mlockall is mlockall(2).

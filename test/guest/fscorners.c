@@ -311,6 +311,64 @@ static void devices(void)
 	CHECK(chmod("null", 0600) == 0 && rename("null", "null2") == 0 && stat_of("null2").st_mode == (S_IFCHR | 0600));
 }
 
+static void no_advice(void)
+{
+	const int ignored[] = {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTFORK, MADV_DOFORK};
+	char *p = mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(p + 4096, 4096);
+	p[0] = 1;
+	for (int i = 0; i < 10; i++) {
+		FAILS(madvise(p, 3 * 4096, ignored[i]), ENOMEM);
+		FAILS(madvise(p + 4096, 4096, ignored[i]), ENOMEM);
+		CHECK(madvise(p, 4096, ignored[i]) == 0 && madvise(p + 4096, 0, ignored[i]) == 0);
+		FAILS(madvise(p + 1, 4096, ignored[i]), EINVAL);
+		FAILS(madvise(p, -1, ignored[i]), EINVAL);
+	}
+	FAILS(madvise(p, 1UL << 62, MADV_NORMAL), ENOMEM);
+	FAILS(madvise(p, 4096, 99), EINVAL);
+	FAILS(madvise(p, 0, 99), EINVAL);
+	FAILS(madvise(p, 3 * 4096, MADV_DONTNEED), ENOMEM);
+	CHECK(*p == 0);
+	munmap(p, 4 * 4096);
+}
+
+static void wrapping(void)
+{
+	char *p = mmap(0, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(p + 4096, 4096);
+	// The length is rounded up first, which makes 0 of what is near 2^64.
+	CHECK(mlock(p, -1) == 0 && munlock(p, -1) == 0 && mlock(p + 1, -4096L) == 0 && mlock(p + 4095, 0) == 0);
+	FAILS(mlock(p, -4096L), EINVAL);
+	FAILS(munlock(p, -4096L), EINVAL);
+	FAILS(mlock(p, -(long)p), EINVAL);
+	FAILS(mlock((void *)-4096L, 8192), EINVAL);
+	FAILS(mlock(p, 1UL << 62), ENOMEM);
+	FAILS(munlock(p, 1UL << 62), ENOMEM);
+	FAILS(mlock(p, 3 * 4096), ENOMEM);
+	FAILS(munlock(p, 3 * 4096), ENOMEM);
+	FAILS(mlock(p + 4096, 4096), ENOMEM);
+	CHECK(munlock(p, 4096) == 0 && mlock(p + 4096, 0) == 0 && munlock(p + 4096, 0) == 0);
+	munmap(p, 3 * 4096);
+}
+
+static void *map(int fd, size_t n, unsigned long off) { return mmap(0, n, PROT_READ, MAP_SHARED, fd, off); }
+
+// No byte of a file is at 2^63.
+static void far(void)
+{
+	int fd = make("/d/far", 0644);
+	const unsigned long wrong[][2] = {{4096, 0x7ffffffffffff000}, {8192, 0x7ffffffffffff000}, {4096, 1UL << 63}, {4096, -4096}, {8192, -4096}};
+	for (int i = 0; i < 5; i++) {
+		CHECK(map(fd, wrong[i][0], wrong[i][1]) == MAP_FAILED && errno == EOVERFLOW);
+		CHECK(mmap(0, wrong[i][0], PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, wrong[i][1]) != MAP_FAILED);
+	}
+	CHECK(map(fd, 4096, 0x7fffffffffffe000) != MAP_FAILED);
+	CHECK(map(fd, 4096, 1) == MAP_FAILED && errno == EINVAL);
+	CHECK(map(99, 4096, 1UL << 63) == MAP_FAILED && errno == EBADF);
+	CHECK(map(fd, 0, 1UL << 63) == MAP_FAILED && errno == EINVAL);
+	close(fd);
+}
+
 int main(void)
 {
 	umask(022);
@@ -331,5 +389,8 @@ int main(void)
 		if (failures > before)
 			printf("in %s, of type %#lx\n", dirs[i], kind), fflush(stdout);
 	}
+	no_advice();
+	wrapping();
+	far();
 	return failures != 0;
 }
