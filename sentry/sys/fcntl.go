@@ -3,6 +3,7 @@ package sys
 import (
 	"glovebox/abi/linux"
 	"glovebox/abi/sysno"
+	"glovebox/sentry/auth"
 	"glovebox/sentry/file/pipe"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/vfs"
@@ -10,7 +11,7 @@ import (
 
 // controlling is the calls that change open files and descriptors.
 var controlling = family{
-	sysno.Fcntl: call3(fcntl).except("leases, F_NOTIFY and hints are EINVAL; SIGIO is not sent"),
+	sysno.Fcntl: call3(fcntl).except("no lease is given (EINVAL); F_NOTIFY and hints are EINVAL; SIGIO is not sent"),
 	sysno.Flock: call2(flock),
 	sysno.Ioctl: call3(ioctl),
 }
@@ -68,6 +69,10 @@ func fcntl(t *kernel.Task, fd FD, cmd Uint, arg LFlags) (uintptr, error) {
 		return pipeSize(t, f, cmd, arg)
 	case linux.F_ADD_SEALS, linux.F_GET_SEALS:
 		return seals(f, cmd, arg)
+	case linux.F_GETLEASE:
+		return linux.F_UNLCK, nil
+	case linux.F_SETLEASE:
+		return 0, setLease(t, f, arg)
 	}
 	return 0, linux.EINVAL
 }
@@ -118,6 +123,24 @@ func setStatus(t *kernel.Task, f *vfs.File, flags uint32) error {
 	}
 	f.SetFlags(flags)
 	return nil
+}
+
+// setLease is F_SETLEASE (vfs_setlease): there are no leases, as in a kernel built without
+// CONFIG_FILE_LOCKING.
+func setLease(t *kernel.Task, f *vfs.File, typ LFlags) error {
+	a, err := f.Attr(ioCtx(t))
+	if err != nil {
+		return err
+	}
+	switch {
+	case typ != linux.F_RDLCK && typ != linux.F_WRLCK && typ != linux.F_UNLCK:
+		return linux.EINVAL
+	case a.UID != t.Creds().FSUID && !t.Creds().Has(auth.CapLease):
+		return linux.EACCES
+	case typ == linux.F_UNLCK && a.Mode&linux.S_IFMT == linux.S_IFREG:
+		return linux.EAGAIN // none is held
+	}
+	return linux.EINVAL
 }
 
 // pipeSize is F_SETPIPE_SZ and F_GETPIPE_SZ: EBADF for what is no pipe.

@@ -311,6 +311,42 @@ static void devices(void)
 	CHECK(chmod("null", 0600) == 0 && rename("null", "null2") == 0 && stat_of("null2").st_mode == (S_IFCHR | 0600));
 }
 
+static int leased;
+
+static void no_lease_of_others(void)
+{
+	user();
+	FAILS(fcntl(leased, F_SETLEASE, F_RDLCK), EACCES);
+	FAILS(fcntl(leased, F_SETLEASE, F_UNLCK), EACCES);
+	FAILS(fcntl(leased, F_SETLEASE, 77), EINVAL);
+	CHECK(fcntl(leased, F_GETLEASE) == F_UNLCK);
+}
+
+// Leases, which not every kernel gives.
+static void leases(void)
+{
+	int w = make("leased", 0644), dir = open(".", O_RDONLY), p[2];
+	leased = open("leased", O_RDONLY);
+	CHECK(fcntl(leased, F_GETLEASE) == F_UNLCK && fcntl(w, F_GETLEASE) == F_UNLCK && fcntl(dir, F_GETLEASE) == F_UNLCK);
+	FAILS(fcntl(leased, F_SETLEASE, F_UNLCK), EAGAIN);
+	FAILS(fcntl(leased, F_SETLEASE, 77), EINVAL);
+	CHECK(fcntl(leased, F_SETLEASE, F_RDLCK) == -1 && (errno == EAGAIN || errno == EINVAL)); // is open to be written
+	FAILS(fcntl(dir, F_SETLEASE, F_RDLCK), EINVAL);
+	CHECK(pipe(p) == 0 && fcntl(p[0], F_GETLEASE) == F_UNLCK);
+	FAILS(fcntl(p[0], F_SETLEASE, F_RDLCK), EINVAL);
+	FAILS(fcntl(p[0], F_SETLEASE, F_UNLCK), EINVAL);
+	close(p[0]), close(p[1]), close(w), close(dir);
+	CHECK(in_child(no_lease_of_others) == 0);
+	if (fcntl(leased, F_SETLEASE, F_RDLCK) == 0)
+		CHECK(fcntl(leased, F_GETLEASE) == F_RDLCK && fcntl(leased, F_SETLEASE, F_UNLCK) == 0);
+	else
+		CHECK(errno == EINVAL);
+	close(leased);
+	int path = open("leased", O_PATH);
+	FAILS(fcntl(path, F_GETLEASE), EBADF);
+	close(path);
+}
+
 static void no_advice(void)
 {
 	const int ignored[] = {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTFORK, MADV_DOFORK};
@@ -386,6 +422,7 @@ int main(void)
 		holes();
 		whiteouts();
 		devices();
+		leases();
 		if (failures > before)
 			printf("in %s, of type %#lx\n", dirs[i], kind), fflush(stdout);
 	}
