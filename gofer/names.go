@@ -28,6 +28,9 @@ func (n *node) make(f *p9.New) (*node, unix.Stat_t, error) {
 	if err := n.writable(); err != nil {
 		return nil, st, err
 	}
+	if f.Name == "" {
+		return n.makeNameless(f)
+	}
 	if err := n.makeEntry(f); err != nil {
 		return nil, st, errno(err)
 	}
@@ -47,6 +50,28 @@ func (n *node) make(f *p9.New) (*node, unix.Stat_t, error) {
 		}
 		// Nobody asked for a file of someone else's.
 		_ = unix.Unlinkat(n.file.fd, f.Name, flags)
+		c.Close()
+		return nil, st, err
+	}
+	return c, st, nil
+}
+
+// makeNameless makes a file that no directory holds. Link gives it its first name.
+func (n *node) makeNameless(f *p9.New) (*node, unix.Stat_t, error) {
+	rw, err := n.s.openat(n.file.fd, ".", unix.O_TMPFILE|unix.O_RDWR, f.Mode&0o7777)
+	if err != nil {
+		return nil, unix.Stat_t{}, err
+	}
+	defer n.s.close(rw)
+	fd, err := n.s.reopen(rw, unix.O_PATH)
+	if err != nil {
+		return nil, unix.Stat_t{}, err
+	}
+	c, st, err := n.of(fd)
+	if err != nil {
+		return nil, st, err
+	}
+	if err := c.own(&st, f); err != nil {
 		c.Close()
 		return nil, st, err
 	}

@@ -6,10 +6,12 @@ import (
 
 // Make makes a file in the directory f and returns it.
 func (f *File) Make(n New) (*File, Attr, error) {
-	if !checkName(n.Name) || len(n.Target) > maxTarget {
+	switch {
+	case n.nameless() && !f.c.extended:
+		return nil, Attr{}, linux.EOPNOTSUPP
+	case !checkName(n.Name) && !n.nameless(), len(n.Target) > maxTarget:
 		return nil, Attr{}, linux.EINVAL
-	}
-	if !f.c.extended {
+	case !f.c.extended:
 		return f.makePlain(&n)
 	}
 	g := f.c.newFile()
@@ -28,6 +30,10 @@ func (f *File) Make(n New) (*File, Attr, error) {
 	}
 	return g, a, nil
 }
+
+// nameless reports whether the file is to have no name, as only the glovebox dialect
+// has it.
+func (n *New) nameless() bool { return n.Name == "" && n.Mode&linux.S_IFMT == linux.S_IFREG }
 
 // makePlain makes the file, then gives it its owner, as 9P2000.L only knows
 // the one who attached.

@@ -101,7 +101,9 @@ func (s *server) make(r *request) error {
 	if !r.in.ok() {
 		return malformed
 	}
-	if err := checkNew(&n); err != nil {
+	if n.nameless() {
+		n.Mode &= linux.S_IFMT | 0o7777
+	} else if err := checkNew(&n); err != nil {
 		return err
 	}
 	if err := s.fids.check(to); err != nil {

@@ -52,6 +52,7 @@ const (
 	// EOPNOTSUPP for files that are not to be donated.
 	topenfd = 202
 	// dfid[4] newfid[4] mode[4] rdev[8] uid[4] gid[4] name[s] target[s]; attr.
+	// A regular file without a name is none's of the directory (O_TMPFILE).
 	tmake = 204
 	// fid[4] max[4] name[s]; value[n]. An empty name lists the names.
 	tgetxattr = 206

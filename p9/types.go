@@ -78,7 +78,7 @@ const (
 
 // A New is a file to be made.
 type New struct {
-	Name     string
+	Name     string // "" for a regular file that no directory holds (O_TMPFILE)
 	Mode     uint32 // with S_IF*
 	RDev     uint64
 	UID, GID uint32

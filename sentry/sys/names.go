@@ -99,15 +99,25 @@ func link(t *kernel.Task, from, to Path) (uintptr, error) {
 	return linkat(t, linux.AT_FDCWD, from, linux.AT_FDCWD, to, 0)
 }
 
-// linkat is linkat(2). Making a name for a descriptor is for those who could
-// open the file by any name.
+// openedBy reports whether the file at fd was opened with the credentials that t has.
+func openedBy(t *kernel.Task, c *vfs.Ctx, fd FD) bool {
+	f, err := getAnyFile(t, fd)
+	if err != nil {
+		return false
+	}
+	defer f.Dec()
+	return f.Creds() == c.Creds
+}
+
+// linkat is linkat(2). Making a name for a descriptor is for those who have opened
+// the file, and those who could open it by any name.
 func linkat(t *kernel.Task, fromFD FD, from Path, toFD FD, to Path, flags Flags) (uintptr, error) {
 	how, err := walkFlags(flags, linux.AT_SYMLINK_FOLLOW|linux.AT_EMPTY_PATH)
 	if err != nil {
 		return 0, err
 	}
 	c := vfsCtx(t)
-	if how&vfs.AllowEmpty != 0 && !c.Creds.Has(auth.CapDacReadSearch) {
+	if how&vfs.AllowEmpty != 0 && !c.Creds.Has(auth.CapDacReadSearch) && !openedBy(t, c, fromFD) {
 		return 0, linux.ENOENT
 	}
 	old, err := resolve(t, c, fromFD, from, how)

@@ -311,6 +311,64 @@ static void devices(void)
 	CHECK(chmod("null", 0600) == 0 && rename("null", "null2") == 0 && stat_of("null2").st_mode == (S_IFCHR | 0600));
 }
 
+static int temp(int flags) { return open(".", O_TMPFILE | O_RDWR | flags, 0640); }
+
+static void users_temp(void)
+{
+	user();
+	int fd = temp(0);
+	CHECK(fd >= 0 && linkat(fd, "", AT_FDCWD, "named3", AT_EMPTY_PATH) == 0);
+	CHECK(stat_of("named3").st_uid == 1000);
+	CHECK(setresuid(-1, 1000, 1000) == 0);
+	FAILS(open("prog", O_TMPFILE | O_RDWR, 0600), ENOTDIR);
+}
+
+// Files without a name, and how they get one.
+static void temporaries(void)
+{
+	char path[50], b[10];
+	struct stat st;
+	int fd = temp(0), excl = temp(O_EXCL);
+	CHECK(fd >= 0 && write(fd, "temp", 4) == 4 && pread(fd, b, 10, 0) == 4);
+	CHECK(fstat(fd, &st) == 0 && st.st_nlink == 0 && st.st_mode == (S_IFREG | 0640) && st.st_size == 4);
+	CHECK(fcntl(fd, F_GETFL) & O_RDWR);
+	FAILS(open(".", O_TMPFILE | O_RDONLY, 0600), EINVAL);
+	FAILS(open("none", O_TMPFILE | O_RDWR, 0600), ENOENT);
+	char *p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED && !memcmp(p, "temp", 4));
+	p[0] = 'T';
+	sprintf(path, "/proc/self/fd/%d", fd);
+	CHECK(linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW) == 0);
+	FAILS(linkat(fd, "", AT_FDCWD, "named", AT_EMPTY_PATH), EEXIST);
+	CHECK(linkat(fd, "", AT_FDCWD, "named2", AT_EMPTY_PATH) == 0);
+	CHECK(fstat(fd, &st) == 0 && st.st_nlink == 2 && stat_of("named").st_ino == st.st_ino);
+	CHECK(write(fd, "orary", 5) == 5 && stat_of("named2").st_size == 9);
+	int again = open("named", O_RDONLY);
+	CHECK(read(again, b, 10) == 9 && !memcmp(b, "Temporary", 9));
+	CHECK(close(again) == 0 && unlink("named") == 0 && unlink("named2") == 0);
+	FAILS(linkat(fd, "", AT_FDCWD, "named", AT_EMPTY_PATH), ENOENT);
+	CHECK(pread(fd, b, 10, 0) == 9 && munmap(p, 4096) == 0 && close(fd) == 0);
+	FAILS(linkat(excl, "", AT_FDCWD, "named", AT_EMPTY_PATH), ENOENT);
+	close(excl);
+	// Named, closed and opened again.
+	fd = temp(0);
+	CHECK(write(fd, "kept", 4) == 4 && linkat(fd, "", AT_FDCWD, "kept", AT_EMPTY_PATH) == 0 && close(fd) == 0);
+	fd = open("kept", O_RDWR);
+	CHECK(read(fd, b, 10) == 4 && !memcmp(b, "kept", 4) && write(fd, "x", 1) == 1 && stat_of("kept").st_nlink == 1);
+	close(fd);
+	// Closed without: others may get its number.
+	for (int i = 0; i < 50; i++) {
+		fd = temp(0);
+		CHECK(write(fd, "gone", 4) == 4 && close(fd) == 0);
+		fd = make("other", 0644);
+		CHECK(fstat(fd, &st) == 0 && st.st_size == 0 && st.st_nlink == 1 && write(fd, "o", 1) == 1);
+		close(fd), unlink("other");
+	}
+	chmod(".", 0777);
+	CHECK(in_child(users_temp) == 0);
+	chmod(".", 0755);
+}
+
 static int leased;
 
 static void no_lease_of_others(void)
@@ -423,6 +481,7 @@ int main(void)
 		whiteouts();
 		devices();
 		leases();
+		temporaries();
 		if (failures > before)
 			printf("in %s, of type %#lx\n", dirs[i], kind), fflush(stdout);
 	}

@@ -42,9 +42,22 @@ func (d liveDir) Revalidate(c *vfs.Ctx, name string, child vfs.Inode) bool {
 // make makes a file. In a set-group-id directory it gets the directory's group
 // (inode_init_owner).
 func (d dir) make(c *vfs.Ctx, n p9.New) (vfs.Inode, error) {
-	at, err := d.Attr(c)
+	if err := d.own(c, &n); err != nil {
+		return nil, err
+	}
+	defer d.stale()
+	f, a, err := d.fid.Make(n)
 	if err != nil {
 		return nil, err
+	}
+	return d.fs.intern(f, &a).as(), nil
+}
+
+// own gives a new file in d its owner.
+func (d dir) own(c *vfs.Ctx, n *p9.New) error {
+	at, err := d.Attr(c)
+	if err != nil {
+		return err
 	}
 	n.UID, n.GID = c.Creds.FSUID, c.Creds.FSGID
 	if at.Mode&linux.S_ISGID != 0 {
@@ -53,12 +66,26 @@ func (d dir) make(c *vfs.Ctx, n p9.New) (vfs.Inode, error) {
 			n.Mode |= linux.S_ISGID
 		}
 	}
-	defer d.stale()
+	return nil
+}
+
+// Temp implements vfs.Temper. The file dies when it is closed, unless it has got a name.
+func (d dir) Temp(c *vfs.Ctx, mode uint32) (vfs.Inode, error) {
+	n := p9.New{Mode: mode}
+	if err := d.own(c, &n); err != nil {
+		return nil, err
+	}
 	f, a, err := d.fid.Make(n)
 	if err != nil {
 		return nil, err
 	}
-	return d.fs.intern(f, &a).as(), nil
+	if a.Mode&linux.S_IFMT != linux.S_IFREG {
+		f.Close()
+		return nil, linux.EIO
+	}
+	t := d.fs.newInode(f, &a)
+	t.hostFile.dead = true
+	return t.as(), nil
 }
 
 // Create implements vfs.Dir.
@@ -79,13 +106,20 @@ func (d dir) Link(_ *vfs.Ctx, name string, old vfs.Inode) error {
 	}
 	defer d.stale()
 	defer n.stale()
-	err := d.fid.Link(name, n.fid)
-	if err == nil {
-		n.mu.Lock()
-		n.attr.Nlink++ // it is not to die with one of its names
-		n.mu.Unlock()
+	if !n.hold() {
+		return linux.ENOENT // made by O_TMPFILE, and closed
 	}
-	return err
+	defer n.release()
+	if err := d.fid.Link(name, n.fid); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.attr.Nlink++ // it is not to die with one of its names
+	n.mu.Unlock()
+	if n.revive() {
+		d.fs.enlist(n)
+	}
+	return nil
 }
 
 // Remove implements vfs.Dir.

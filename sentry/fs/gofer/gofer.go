@@ -84,7 +84,7 @@ func (fs *FileSystem) Statfs(*vfs.Ctx) (linux.Statfs, error) {
 
 // intern returns the one inode of the file that f leads to, and takes f over.
 func (fs *FileSystem) intern(f *p9.File, a *p9.Attr) *inode {
-	k := key{a.Dev, a.QID.Path, a.Mode & linux.S_IFMT}
+	k := keyOf(a)
 	fs.mu.Lock()
 	if n := fs.inodes[k].Value(); n != nil {
 		fs.mu.Unlock()
@@ -92,14 +92,29 @@ func (fs *FileSystem) intern(f *p9.File, a *p9.Attr) *inode {
 		n.learn(a)
 		return n
 	}
-	n := &inode{fs: fs, key: k, fid: f}
-	n.attr, n.fresh = attrOf(a), true
-	n.hostFile = newHostFile(n.fid, &fs.guess)
+	n := fs.newInode(f, a)
 	fs.inodes[k] = weak.Make(n)
 	fs.mu.Unlock()
-	runtime.AddCleanup(n, fs.forget, leftover{k, n.hostFile})
 	return n
 }
+
+// newInode returns an inode that is not found by its key yet, and takes f over.
+func (fs *FileSystem) newInode(f *p9.File, a *p9.Attr) *inode {
+	n := &inode{fs: fs, key: keyOf(a), fid: f}
+	n.attr, n.fresh = attrOf(a), true
+	n.hostFile = newHostFile(n.fid, &fs.guess)
+	runtime.AddCleanup(n, fs.forget, leftover{n.key, n.hostFile})
+	return n
+}
+
+// enlist has the inode found by its key.
+func (fs *FileSystem) enlist(n *inode) {
+	fs.mu.Lock()
+	fs.inodes[n.key] = weak.Make(n)
+	fs.mu.Unlock()
+}
+
+func keyOf(a *p9.Attr) key { return key{a.Dev, a.QID.Path, a.Mode & linux.S_IFMT} }
 
 // die is told that n has lost a name: its last, as far as is known.
 func (fs *FileSystem) die(n *inode) {

@@ -24,7 +24,7 @@ type hostFile struct {
 	mu     sync.Mutex
 	used   bool          // guarded by mu; somebody has opened it
 	gifted bool          // guarded by mu; ro came before it was
-	dead   bool          // guarded by mu; it has no name any more
+	dead   bool          // guarded by mu; it has no name any more, or none yet
 	ro, rw int           // guarded by mu; -1 for none
 	users  int           // guarded by mu; open files and mappings
 	idle   *list.Element // guarded by descriptors.mu; where nobody uses it
@@ -239,6 +239,27 @@ func (h *hostFile) buryLocked() {
 	held.busy(h)
 	h.closeLocked()
 	h.fid.Forget()
+}
+
+// hold counts a user, unless the file is dead and has none.
+func (h *hostFile) hold() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dead && h.users == 0 {
+		return false
+	}
+	if h.users++; h.users == 1 {
+		held.busy(h)
+	}
+	return true
+}
+
+// revive says that the file has a name; it reports whether that is its first.
+func (h *hostFile) revive() (first bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first, h.dead = h.dead, false
+	return first
 }
 
 // isDead reports whether the file has lost its last name.
