@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -376,4 +377,29 @@ echo a > prog; chmod 6755 prog; echo b >> prog; stat -c %a prog; : > prog; stat 
 		t.Errorf("%q, %q; want %q twice", out, errs, want)
 	}
 	h.nothingLeft()
+}
+
+// TestFileSystems runs the program about file systems on files of the host: written
+// through, and below an overlay. sentry/sys runs it natively.
+func TestFileSystems(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("host feature missing: root, for files of other users")
+	}
+	h := newHost(t)
+	dir := h.bundle(func(s *specs.Spec) {
+		writable(s)
+		caps := []string{"CAP_CHOWN", "CAP_SETUID", "CAP_SETGID", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP", "CAP_SYS_ADMIN", "CAP_IPC_LOCK", "CAP_LEASE"}
+		s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}
+	}, "/fscorners")
+	gcc := exec.Command("gcc", "-O1", "-static", "-w", "-o", filepath.Join(dir, "rootfs/fscorners"), "../guest/fscorners.c")
+	if out, err := gcc.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if out, errs, status := h.runsc("run", "--bundle", dir, h.id()); status != 0 {
+		t.Errorf("written through: status %d: %s%s", status, out, errs)
+	}
+	h.nothingLeft()
+	if out, errs, status := do(t, "", filepath.Join(dir, "rootfs/fscorners")); status != 0 {
+		t.Errorf("below an overlay: status %d: %s%s", status, out, errs)
+	}
 }
