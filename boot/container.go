@@ -67,6 +67,8 @@ func (s *sandbox) newContainer(cfg *Config) (*container, error) {
 		started: make(chan struct{}), over: make(chan struct{}), gone: make(chan struct{}), limited: make(chan struct{}, 1),
 	}
 	if err := c.namespaces(); err != nil {
+		closeFDs(cfg.GoferFDs[:])
+		c.discard()
 		return nil, err
 	}
 	c.limitMemory(cfg.Memory)
@@ -82,14 +84,19 @@ func (s *sandbox) newContainer(cfg *Config) (*container, error) {
 		c.fds, c.tty, err = c.stdio(cfg.StdioFDs, cfg.PassedFDs, open)
 	}
 	if err != nil {
-		closeFDs(cfg.StdioFDs[:])
-		for _, p := range cfg.PassedFDs {
-			unix.Close(p.FD)
-		}
-		c.release()
+		c.discard()
 		return nil, err
 	}
 	return c, nil
+}
+
+// discard gives back what a container has that could not be made.
+func (c *container) discard() {
+	closeFDs(c.cfg.StdioFDs[:])
+	for _, p := range c.cfg.PassedFDs {
+		unix.Close(p.FD)
+	}
+	c.release()
 }
 
 // namespaces are those of the containers that cfg names, or new ones.
@@ -146,15 +153,13 @@ func (c *container) Start() error {
 func (c *container) watch() {
 	select {
 	case <-c.started:
-	case <-c.gofer.Done():
-	case <-c.over:
-	}
-	if init, err := c.first(); err == nil {
 		select {
-		case <-init.Done():
+		case <-c.init.Done():
 		case <-c.gofer.Done():
 		case <-c.over:
 		}
+	case <-c.gofer.Done():
+	case <-c.over:
 	}
 	c.end()
 }

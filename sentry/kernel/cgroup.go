@@ -24,6 +24,7 @@ type Cgroup struct {
 	tasks    map[*Task]struct{}        // until reaped
 	maxTasks int64                     // 0: any
 	frozen   bool                      // no task runs guest code
+	killed   bool                      // there will be no more tasks
 	reaped   usage
 
 	// doze is who waits for a task to wake up.
@@ -94,10 +95,12 @@ func (cg *Cgroup) CPUTime() (utime, stime int64) {
 	return u.utime, u.stime
 }
 
-// Kill ends every process as by an unblockable SIGKILL (cgroup.kill of cgroups(7)).
+// Kill ends every process as by an unblockable SIGKILL (cgroup.kill of cgroups(7)), and
+// has no more of them made.
 func (cg *Cgroup) Kill() {
 	cg.k.tree.Lock()
 	defer cg.k.tree.Unlock()
+	cg.killed = true
 	for tg := range cg.groups {
 		if tg.state == groupAlive {
 			tg.KillGroup()

@@ -40,7 +40,7 @@ func (k *Kernel) NewPIDNamespace() *PIDNamespace {
 
 // allocLocked returns a free id for a task of cg, or want if that is not 0 and free.
 func (ns *PIDNamespace) allocLocked(want int32, cg *Cgroup) (int32, error) {
-	if ns.dying {
+	if ns.dying || cg.killed {
 		return 0, linux.ENOMEM
 	}
 	if cg.fullLocked() {

@@ -155,6 +155,23 @@ func TestPodLife(t *testing.T) {
 	}
 	p.must("delete", "--force", id)
 
+	// One that hangs at its start is ended as well.
+	p.background("create", "--bundle", p.member(nil, func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "100000"}}}}
+	}, "true"), id)
+	hangs := p.command("start", id)
+	if err := hangs.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond)
+	if err := syscall.Kill(p.state(id).Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := hangs.Wait(); err == nil {
+		t.Error("start of what was killed meanwhile: no error")
+	}
+	p.must("delete", "--force", id)
+
 	if _, errs, status := p.runsc("create", "--bundle", p.member(ownPIDs, nil, "/not/there"), id); status != 127 || !strings.Contains(errs, "executable file not found") {
 		t.Errorf("a missing program: status %d, %q", status, errs)
 	}
