@@ -9,24 +9,35 @@ import (
 // An Attr is a change to a mount: mount_setattr(2)'s attr_set.
 type Attr = uint64
 
+// A Propagation says whether what the host mounts later shows in a copy.
+type Propagation uint64
+
+// Values of Propagation: mount_namespaces(7).
+const (
+	Private Propagation = unix.MS_PRIVATE
+	Slave   Propagation = unix.MS_SLAVE
+)
+
 // CloneTree returns a detached copy of the mount that holds path, cut off
 // there, with everything mounted below it. set is applied to every mount in
-// it. Changes of mounts on the host no longer reach the copy.
-func CloneTree(path string, set Attr) (fd int, err error) {
-	return clone(path, set, unix.AT_RECURSIVE)
+// it, not to those that come later.
+func CloneTree(path string, set Attr, p Propagation) (fd int, err error) {
+	return clone(path, set, p, unix.AT_RECURSIVE)
 }
 
 // CloneMount is CloneTree without what is mounted below path.
-func CloneMount(path string, set Attr) (fd int, err error) { return clone(path, set, 0) }
+func CloneMount(path string, set Attr, p Propagation) (fd int, err error) {
+	return clone(path, set, p, 0)
+}
 
-func clone(path string, set Attr, recursive uint) (fd int, err error) {
+func clone(path string, set Attr, p Propagation, recursive uint) (fd int, err error) {
 	fd, err = unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|recursive)
 	if err != nil {
 		return -1, fmt.Errorf("open_tree %s: %w", path, err)
 	}
 	err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|recursive, &unix.MountAttr{
 		Attr_set:    set,
-		Propagation: unix.MS_PRIVATE,
+		Propagation: uint64(p),
 	})
 	if err != nil {
 		unix.Close(fd)

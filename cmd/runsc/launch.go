@@ -133,7 +133,7 @@ func (l *launch) options() (err error) {
 	}
 	for i, t := range l.b.Trees {
 		o.Attach = append(o.Attach, sandbox.AttachPoint{
-			Source: t.Source, NoRecurse: t.NoRecurse, Shared: i > 0 || o.Boot.Root.Shared,
+			Source: t.Source, NoRecurse: t.NoRecurse, Slave: t.Slave, Shared: i > 0 || o.Boot.Root.Shared,
 			ReadOnly: t.ReadOnly || i == 0 && o.Boot.Root.Overlay,
 		})
 	}

@@ -63,6 +63,8 @@ type Tree struct {
 	ReadOnly bool
 	// NoRecurse leaves out what is mounted below Source.
 	NoRecurse bool
+	// Slave shows what is mounted there later, too.
+	Slave bool
 }
 
 // Options are what flags say of bundles.
@@ -166,5 +168,8 @@ func (b *Bundle) root() error {
 	b.Boot.Root.ReadOnly = b.Spec.Root.Readonly
 	// Read-only is the Sentry's doing: mount points that are missing are made.
 	b.Trees = []Tree{{Source: dir}}
+	if l := b.Spec.Linux; l != nil {
+		b.Trees[0].Slave = mountOptions[l.RootfsPropagation] == slaveOption
+	}
 	return nil
 }

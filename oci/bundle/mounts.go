@@ -20,6 +20,8 @@ const (
 	kept                     // a flag of the mount, or without meaning here but harmless
 	bindOption               // bind
 	rbindOption              // rbind
+	privateOption            // mounts of the host stay away
+	slaveOption              // they come; none goes there, as nobody mounts inside
 	dropped                  // means nothing inside
 	warned                   // left out with a warning
 	dangerous                // must not be ignored
@@ -30,10 +32,12 @@ const (
 var mountOptions = optionTable(map[optionKind]string{
 	kept: "ro rw nosuid suid nodev dev noexec exec noatime atime relatime norelatime strictatime nostrictatime " +
 		"nodiratime diratime",
-	bindOption:  "bind",
-	rbindOption: "rbind",
-	dropped: "defaults async sync dirsync silent loud iversion noiversion mand nomand private rprivate shared rshared slave rslave " +
-		"unbindable runbindable lazytime nolazytime symfollow remount",
+	bindOption:    "bind",
+	rbindOption:   "rbind",
+	privateOption: "private rprivate unbindable runbindable",
+	slaveOption:   "shared rshared slave rslave",
+	dropped: "defaults async sync dirsync silent loud iversion noiversion mand nomand " +
+		"lazytime nolazytime symfollow remount",
 	warned:    "tmpcopyup",
 	dangerous: "idmap ridmap nosymfollow rnosymfollow",
 })
@@ -102,6 +106,10 @@ func (b *Bundle) mount(field string, m *specs.Mount) error {
 			bind = true
 		case rbindOption:
 			bind, tree.NoRecurse = true, false
+		case privateOption:
+			tree.Slave = false
+		case slaveOption:
+			tree.Slave = true
 		case dropped:
 		case warned:
 			b.warnf(at, "ignored: %s is not implemented", o)

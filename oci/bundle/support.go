@@ -25,7 +25,6 @@ var refused = []feature{
 // ignored are fields without which a container is only poorer.
 var ignored = []feature{
 	{"linux.netDevices", inLinux(func(l *specs.Linux) bool { return len(l.NetDevices) > 0 }), "not implemented"},
-	{"linux.rootfsPropagation", inLinux(func(l *specs.Linux) bool { return l.RootfsPropagation != "" }), "mounts do not propagate"},
 	{"linux.mountLabel", inLinux(func(l *specs.Linux) bool { return l.MountLabel != "" }), "there is no SELinux inside"},
 	{"linux.intelRdt", inLinux(func(l *specs.Linux) bool { return l.IntelRdt != nil }), "not implemented"},
 	{"linux.memoryPolicy", inLinux(func(l *specs.Linux) bool { return l.MemoryPolicy != nil }), "not implemented"},

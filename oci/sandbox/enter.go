@@ -21,6 +21,8 @@ type AttachPoint struct {
 	ReadOnly bool `json:"readOnly,omitempty"`
 	// NoRecurse leaves out what is mounted below.
 	NoRecurse bool `json:"noRecurse,omitempty"`
+	// Slave shows what the host mounts below Source later, too.
+	Slave bool `json:"slave,omitempty"`
 	// Hide are directories in it that appear empty.
 	Hide []string `json:"hide,omitempty"`
 	// Shared says that others change the files too.
@@ -172,8 +174,12 @@ func (a *AttachPoint) clone() (int, error) {
 	if a.ReadOnly {
 		set |= unix.MOUNT_ATTR_RDONLY
 	}
+	how := host.Private
+	if a.Slave {
+		how = host.Slave
+	}
 	if a.NoRecurse {
-		fd, err := host.CloneMount(a.Source, set)
+		fd, err := host.CloneMount(a.Source, set, how)
 		if !errors.Is(err, unix.EINVAL) {
 			return fd, err
 		}
@@ -185,7 +191,7 @@ func (a *AttachPoint) clone() (int, error) {
 		}
 		a.Hide = append(a.Hide, below...)
 	}
-	return host.CloneTree(a.Source, set)
+	return host.CloneTree(a.Source, set, how)
 }
 
 // attach puts a's tree at name below the directory root.

@@ -403,3 +403,33 @@ func TestFileSystems(t *testing.T) {
 		t.Errorf("below an overlay: status %d: %s%s", status, out, errs)
 	}
 }
+
+// TestPropagation: what the host mounts later shows where a mount asks for that, and
+// nowhere else.
+func TestPropagation(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("host feature missing: root, who mounts")
+	}
+	h := newHost(t)
+	shared := t.TempDir()
+	dir := h.bundle(func(s *specs.Spec) {
+		for _, how := range []string{"rslave", "rshared", "rprivate"} {
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/" + how, Type: "bind", Source: shared, Options: []string{"rbind", how}})
+		}
+		writable(s)
+	}, "sleep", "100000")
+	id := h.id()
+	// In a mount namespace of its own, which the runtime is started in.
+	script := `set -e
+mount -t tmpfs x $1; mount --make-shared $1; mkdir $1/sub
+$2 --root $3 run --detach --bundle $4 $5 </dev/null >/dev/null 2>&1
+mount -t tmpfs y $1/sub; echo later > $1/sub/f
+for d in rslave rshared rprivate; do $2 --root $3 exec $5 sh -c "cat /$d/sub/f 2>/dev/null || echo none"; done
+umount -l $1/sub; $2 --root $3 exec $5 ls /rslave/sub
+$2 --root $3 delete --force $5`
+	out, err := exec.Command("unshare", "--mount", "sh", "-c", script, "sh", shared, runsc, h.root, dir, id).CombinedOutput()
+	if want := "later\nlater\nnone\n"; err != nil || string(out) != want {
+		t.Errorf("%q, %v; want %q", out, err, want)
+	}
+	h.nothingLeft()
+}
