@@ -40,6 +40,13 @@ const (
 	FD_CLOEXEC = 1
 )
 
+// Types of owners: struct f_owner_ex.
+const (
+	F_OWNER_TID  = 0
+	F_OWNER_PID  = 1
+	F_OWNER_PGRP = 2
+)
+
 // Types of locks: fcntl(2) and flock(2).
 const (
 	F_RDLCK = 0

@@ -1,6 +1,8 @@
 package sys
 
 import (
+	"math"
+
 	"glovebox/abi/linux"
 	"glovebox/abi/sysno"
 	"glovebox/sentry/auth"
@@ -53,10 +55,13 @@ func fcntl(t *kernel.Task, fd FD, cmd Uint, arg LFlags) (uintptr, error) {
 	case linux.F_GETLK, linux.F_SETLK, linux.F_SETLKW, linux.F_OFD_GETLK, linux.F_OFD_SETLK, linux.F_OFD_SETLKW:
 		return 0, recordLock(t, f, cmd, Addr(arg))
 	case linux.F_SETOWN:
-		f.Owner().Store(int32(arg))
-		return 0, nil
+		return 0, setOwner(t, f, int32(arg))
 	case linux.F_GETOWN:
 		return uintptr(f.Owner().Load()), nil
+	case linux.F_SETOWN_EX:
+		return 0, setOwnerEx(t, f, Addr(arg))
+	case linux.F_GETOWN_EX:
+		return 0, copyOut(t, Addr(arg), ownerEx(f.Owner().Load()))
 	case linux.F_SETSIG:
 		if arg > linux.NSIG {
 			return 0, linux.EINVAL
@@ -123,6 +128,53 @@ func setStatus(t *kernel.Task, f *vfs.File, flags uint32) error {
 	}
 	f.SetFlags(flags)
 	return nil
+}
+
+// setOwner is F_SETOWN (f_setown): a process or, negative, a process group, or nobody.
+func setOwner(t *kernel.Task, f *vfs.File, who int32) error {
+	switch {
+	case who == math.MinInt32:
+		return linux.EINVAL
+	case who == -1, who != 0 && t.Kill(who, 0, nil) == linux.ESRCH:
+		return linux.ESRCH // process group 1 is none
+	}
+	f.Owner().Store(who)
+	u, ok := f.Ops().(interface{ OnUrgent(func()) })
+	if !ok {
+		return nil
+	}
+	u.OnUrgent(func() {
+		if who != 0 {
+			// One that cannot be sent is lost (send_sigurg).
+			_ = t.Kill(who, linux.SIGURG, kernel.KernelInfo(linux.SIGURG))
+		}
+	})
+	return nil
+}
+
+// ownerEx returns struct f_owner_ex of an owner: a type and a number.
+func ownerEx(who int32) *[2]int32 {
+	if who < 0 {
+		return &[2]int32{linux.F_OWNER_PGRP, -who}
+	}
+	return &[2]int32{linux.F_OWNER_PID, who}
+}
+
+// setOwnerEx is F_SETOWN_EX. A thread stands for its process.
+func setOwnerEx(t *kernel.Task, f *vfs.File, a Addr) error {
+	var ex [2]int32
+	if err := copyIn(t, a, &ex); err != nil {
+		return err
+	}
+	switch {
+	case ex[0] == linux.F_OWNER_PGRP && ex[1] > 0:
+		return setOwner(t, f, -ex[1])
+	case ex[0] < linux.F_OWNER_TID || ex[0] > linux.F_OWNER_PGRP:
+		return linux.EINVAL
+	case ex[1] < 0:
+		return linux.ESRCH
+	}
+	return setOwner(t, f, ex[1])
 }
 
 // setLease is F_SETLEASE (vfs_setlease): there are no leases, as in a kernel built without

@@ -102,7 +102,7 @@ func recv(t *kernel.Task, s socket.Socket, f *vfs.File, b *guest.Buf, m *socket.
 			switch {
 			case err == linux.EAGAIN && total > 0 && !all:
 				return total, nil
-			case err != nil || n == 0 || !all || b.Len() == 0 || m.Control.Files != nil:
+			case err != nil || n == 0 || !all || b.Len() == 0 || m.Control.Files != nil || m.AtMark:
 				return n, err
 			}
 		}

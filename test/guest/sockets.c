@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <linux/sockios.h>
 
 static volatile int handled;
 static void handler(int s) { handled = s; }
@@ -217,6 +218,126 @@ static void rights(void)
 	close(s[1]);
 }
 
+static int u[2], urgings;
+
+static void urged(int signo) { urgings++; }
+
+static void fresh(void)
+{
+	if (u[1])
+		close(u[0]), close(u[1]);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, u) == 0 && fcntl(u[1], F_SETOWN, getpid()) == 0);
+}
+
+static int says(const char *what, int flags) { return send(u[0], what, strlen(what), flags) == strlen(what); }
+
+static int hears(const char *what, int flags)
+{
+	char b[100];
+	int n = recv(u[1], b, sizeof b, flags | MSG_DONTWAIT);
+	return n == strlen(what) && !memcmp(b, what, n);
+}
+
+static int at_mark(void)
+{
+	int n = -1;
+	CHECK(ioctl(u[1], SIOCATMARK, &n) == 0);
+	return n;
+}
+
+static int events(void)
+{
+	struct pollfd p = {u[1], POLLIN | POLLPRI};
+	poll(&p, 1, 0);
+	return p.revents;
+}
+
+static void owners(void)
+{
+	CHECK(setpgid(0, 0) == 0);
+	struct f_owner_ex o = {F_OWNER_PGRP, getpid()}, got;
+	CHECK(fcntl(u[1], F_SETOWN_EX, &o) == 0 && fcntl(u[1], F_GETOWN_EX, &got) == 0);
+	CHECK(got.type == F_OWNER_PGRP && got.pid == getpid() && fcntl(u[1], F_GETOWN) == -getpid());
+	urgings = 0;
+	fresh();
+	CHECK(fcntl(u[1], F_SETOWN, -getpid()) == 0 && says("x", MSG_OOB) && urgings == 1);
+	FAILS(fcntl(u[1], F_SETOWN_EX, (o.type = 9, &o)), EINVAL);
+	FAILS(fcntl(u[1], F_SETOWN_EX, 8), EFAULT);
+}
+
+// Urgent data: a byte with a place in the stream, at which reading stops.
+static void urgent(void)
+{
+	char b[100];
+	int n, one = 1, d[2];
+	signal(SIGURG, urged);
+	fresh();
+	FAILS(recv(u[1], b, 1, MSG_OOB), EINVAL);
+	FAILS(send(u[0], "", 0, MSG_OOB), EOPNOTSUPP);
+	CHECK(says("hello", MSG_OOB) && urgings == 1 && !at_mark() && events() == (POLLIN | POLLPRI));
+	CHECK(ioctl(u[1], FIONREAD, &n) == 0 && n == 5);
+	CHECK(hears("hell", 0) && at_mark() && events() == (POLLIN | POLLPRI));
+	CHECK(hears("o", MSG_OOB | MSG_PEEK) && hears("o", MSG_OOB) && at_mark() && events() == POLLIN);
+	FAILS(recv(u[1], b, 1, MSG_OOB), EINVAL);
+	FAILS(recv(u[1], b, 1, MSG_DONTWAIT), EAGAIN);
+	CHECK(says("more", 0) && hears("more", 0) && events() == 0);
+
+	// Taken before what is before it.
+	fresh();
+	CHECK(says("hello", MSG_OOB) && says("world", 0) && hears("o", MSG_OOB));
+	CHECK(ioctl(u[1], FIONREAD, &n) == 0 && n == 9 && !at_mark());
+	CHECK(hears("hell", MSG_PEEK) && hears("hell", 0) && at_mark() && hears("world", 0) && !at_mark());
+
+	// Lost to who reads on.
+	fresh();
+	CHECK(says("hello", MSG_OOB) && says("world", 0) && hears("hell", MSG_PEEK));
+	CHECK(recv(u[1], b, 2, 0) == 2 && !at_mark() && recv(u[1], b, 2, 0) == 2 && at_mark());
+	CHECK(hears("world", MSG_PEEK) && hears("world", 0) && !at_mark() && events() == 0);
+	FAILS(recv(u[1], b, 1, MSG_OOB), EINVAL);
+	CHECK(says("x", MSG_OOB) && at_mark());
+	FAILS(recv(u[1], b, 1, MSG_DONTWAIT), EAGAIN);
+	FAILS(recv(u[1], b, 1, MSG_OOB), EINVAL);
+
+	// The latest is the mark.
+	fresh();
+	urgings = 0;
+	CHECK(says("ab", MSG_OOB) && says("cd", MSG_OOB) && says("ef", 0) && urgings == 2);
+	CHECK(hears("d", MSG_OOB) && hears("abc", 0) && at_mark() && hears("ef", 0));
+	fresh();
+	CHECK(says("ab", MSG_OOB) && hears("b", MSG_OOB) && says("cd", MSG_OOB) && hears("ac", 0) && at_mark());
+	CHECK(hears("d", MSG_OOB));
+
+	fresh();
+	CHECK(says("hello", MSG_OOB) && says("world", 0) && recv(u[1], b, 9, MSG_WAITALL) == 4);
+	FAILS(recv(u[1], 0, 1, MSG_OOB), EFAULT);
+	FAILS(recv(u[1], b, 1, MSG_OOB), EINVAL);
+	CHECK(says("o", MSG_OOB));
+	struct iovec v = {b, 10};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+	CHECK(recvmsg(u[1], &m, MSG_OOB) == 1 && m.msg_flags == MSG_OOB && *b == 'o');
+
+	// In line it is a byte as others.
+	fresh();
+	CHECK(setsockopt(u[1], SOL_SOCKET, SO_OOBINLINE, &one, sizeof one) == 0 && says("hello", MSG_OOB) && says("world", 0));
+	FAILS(recv(u[1], b, 1, MSG_OOB), EINVAL);
+	CHECK(events() == (POLLIN | POLLPRI) && hears("hell", 0) && at_mark() && hears("oworld", MSG_PEEK) && hears("oworld", 0) && !at_mark());
+
+	fresh();
+	CHECK(says("x", MSG_OOB) && shutdown(u[0], SHUT_WR) == 0 && hears("", 0) && hears("", 0));
+
+	CHECK(fcntl(u[1], F_GETOWN) == getpid() && fcntl(u[1], F_SETOWN, 0) == 0 && fcntl(u[1], F_GETOWN) == 0);
+	CHECK(in_child(owners) == 0);
+	FAILS(fcntl(u[1], F_SETOWN, 99999), ESRCH);
+	for (int i = 0; i < 2; i++) {
+		CHECK(socketpair(AF_UNIX, i ? SOCK_DGRAM : SOCK_SEQPACKET, 0, d) == 0);
+		FAILS(send(d[0], "x", 1, MSG_OOB), EOPNOTSUPP);
+		FAILS(recv(d[1], b, 1, MSG_OOB), EOPNOTSUPP);
+		FAILS(ioctl(d[1], SIOCATMARK, &n), EOPNOTSUPP);
+		close(d[0]), close(d[1]);
+	}
+	close(u[0]), close(u[1]);
+}
+
 int main(void)
 {
 	pairs();
@@ -224,5 +345,6 @@ int main(void)
 	servers("@abstract");
 	datagrams();
 	rights();
+	urgent();
 	return failures != 0;
 }

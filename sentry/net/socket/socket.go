@@ -71,7 +71,9 @@ type Incoming struct {
 	// Out is what msg_flags shows.
 	Out uint32
 	// Full is the length of the message, of which b may have taken a part.
-	Full    int64
+	Full int64
+	// AtMark says that a stream was read up to the urgent mark, and no further.
+	AtMark  bool
 	Control Control
 }
 

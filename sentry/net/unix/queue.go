@@ -15,6 +15,10 @@ type queue struct {
 	store  []piece // the same, with what was taken before it
 	// cost is what the pieces are charged with against the sender's SO_SNDBUF.
 	cost int
+	// urgent says that the mark is in pieces and its byte was not taken; lost counts
+	// bytes that were.
+	urgent bool
+	lost   int
 	// scratch of a transfer, so that one allocates nothing.
 	at      int // where out reads next
 	in, out func([]byte) (int, error)
@@ -27,6 +31,8 @@ type piece struct {
 	from  *addr       // the sender's; nil if it is not bound
 	files []*vfs.File // with a reference each
 	user  uint32      // whom files are counted for
+	mark  bool        // one byte, which is urgent
+	gone  bool        // such a byte that was taken
 }
 
 const (
@@ -57,8 +63,8 @@ func (q *queue) put(b *guest.Buf, n int, p piece, kind kind) (int, error) {
 		}
 		return 0, err
 	}
-	if k := len(q.pieces) - 1; kind == bytes && k >= 0 && p.files == nil &&
-		q.pieces[k].files == nil && q.pieces[k].cred == p.cred && q.pieces[k].from == p.from {
+	if k := len(q.pieces) - 1; kind == bytes && k >= 0 && p.files == nil && !p.mark &&
+		q.pieces[k].files == nil && !q.pieces[k].mark && !q.pieces[k].gone && q.pieces[k].cred == p.cred && q.pieces[k].from == p.from {
 		q.pieces[k].n += m
 		q.cost += m
 		return m, nil
@@ -100,6 +106,11 @@ func (q *queue) pop() (files []*vfs.File) {
 	q.bytes.Drop(p.n)
 	q.cost -= p.n + pieceCost
 	files = p.files
+	if p.gone {
+		q.lost -= p.n
+	} else if p.mark {
+		q.urgent = false
+	}
 	*p = piece{}
 	if q.pieces = q.pieces[1:]; len(q.pieces) == 0 {
 		q.store = q.store[:0]

@@ -10,7 +10,8 @@ import (
 
 // Recv implements socket.Socket.
 func (s *Socket) Recv(_ *vfs.Ctx, b *guest.Buf, m *socket.Incoming) (int64, error) {
-	if m.Flags&linux.MSG_OOB != 0 {
+	urgent := m.Flags&linux.MSG_OOB != 0
+	if urgent && s.Type != linux.SOCK_STREAM {
 		return 0, linux.EOPNOTSUPP
 	}
 	s.mu.Lock()
@@ -22,6 +23,8 @@ func (s *Socket) Recv(_ *vfs.Ctx, b *guest.Buf, m *socket.Incoming) (int64, erro
 		err = linux.EINVAL
 	case s.Type == linux.SOCK_SEQPACKET && s.state != connected:
 		err = linux.ENOTCONN
+	case urgent:
+		n, err = s.recvUrgentLocked(b, m)
 	case len(s.received.pieces) == 0:
 		err = s.emptyLocked()
 	case s.Type == linux.SOCK_STREAM:
@@ -63,16 +66,36 @@ func (s *Socket) roomyLocked() bool {
 
 // recvStreamLocked is unix_stream_read_generic: as much as there is, up to the
 // end of what came with descriptors or, where credentials are asked for, of
-// what one sender sent.
+// what one sender sent, or to the mark, if that is not where it begins.
 func (s *Socket) recvStreamLocked(b *guest.Buf, m *socket.Incoming) (int64, error) {
 	q := &s.received
 	peek := m.Flags&linux.MSG_PEEK != 0
-	s.describeLocked(&q.pieces[0], m)
-	cred, pass := q.pieces[0].cred, s.On(linux.SO_PASSCRED)
+	var cred linux.Ucred
+	pass, found := s.On(linux.SO_PASSCRED), false
+	if b.Len() == 0 {
+		s.describeLocked(&q.pieces[0], m)
+		return 0, nil
+	}
 	total, at, i := 0, 0, 0
 	for i < len(q.pieces) && b.Len() > 0 {
 		p := &q.pieces[i]
-		if pass && p.cred != cred {
+		if found && p.mark {
+			m.AtMark = true
+			break
+		}
+		if s.passes(p) {
+			if peek {
+				at += p.n
+				i++
+			} else {
+				q.pop()
+			}
+			continue
+		}
+		if !found {
+			s.describeLocked(p, m)
+			cred, found = p.cred, true
+		} else if pass && p.cred != cred {
 			break
 		}
 		n, err := q.get(b, at, min(p.n, b.Len()))
@@ -101,6 +124,9 @@ func (s *Socket) recvStreamLocked(b *guest.Buf, m *socket.Incoming) (int64, erro
 		if carried || !whole {
 			break
 		}
+	}
+	if !found {
+		return 0, s.emptyLocked()
 	}
 	return int64(total), nil
 }

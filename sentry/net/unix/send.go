@@ -2,6 +2,7 @@ package unix
 
 import (
 	"glovebox/abi/linux"
+	"glovebox/lib/wait"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/net/socket"
 	"glovebox/sentry/vfs"
@@ -13,7 +14,7 @@ const maxQueued = 10
 
 // Send implements socket.Socket.
 func (s *Socket) Send(c *vfs.Ctx, b *guest.Buf, m *socket.Outgoing) (int64, error) {
-	if m.Flags&linux.MSG_OOB != 0 {
+	if m.Flags&linux.MSG_OOB != 0 && (s.Type != linux.SOCK_STREAM || b.Len() == 0) {
 		return 0, linux.EOPNOTSUPP
 	}
 	cred, err := sentCred(c, m.Control.Creds)
@@ -43,7 +44,10 @@ func (s *Socket) sendStream(c *vfs.Ctx, b *guest.Buf, m *socket.Outgoing, cred l
 	case b.Len() == 0:
 		return 0, nil
 	}
-	want := b.Len()
+	want, urgent := b.Len(), 0
+	if m.Flags&linux.MSG_OOB != 0 {
+		urgent = 1
+	}
 	peer.mu.Lock()
 	if peer.dead || peer.shutdown&noRead != 0 {
 		peer.mu.Unlock()
@@ -54,10 +58,24 @@ func (s *Socket) sendStream(c *vfs.Ctx, b *guest.Buf, m *socket.Outgoing, cred l
 		peer.mu.Unlock()
 		return 0, linux.EAGAIN
 	}
-	n, err := peer.putLocked(c, b, min(want, room), piece{cred: cred, from: a}, m)
+	p := piece{cred: cred, from: a}
+	n, err := 0, error(nil)
+	if want > urgent {
+		n, err = peer.putLocked(c, b, min(want-urgent, room), p, m)
+	}
+	var tell func()
+	if b.Len() == urgent && urgent > 0 && err == nil {
+		if urgent, err = peer.received.putUrgent(b, p); urgent > 0 {
+			tell = peer.tell
+		}
+		n += urgent
+	}
 	peer.mu.Unlock()
 	if n > 0 {
-		peer.queue.Notify(readable)
+		peer.queue.Notify(readable | wait.Pri)
+	}
+	if tell != nil {
+		tell()
 	}
 	if err == nil && n < want {
 		err = linux.EAGAIN

@@ -33,6 +33,7 @@ type Socket struct {
 	dead     bool        // closed; guarded by mu
 	err      linux.Errno // SO_ERROR; guarded by mu
 	received queue       // guarded by mu
+	tell     func()      // of urgent data; guarded by mu
 
 	backlog int       // of a listener; guarded by mu
 	waiting []*Socket // connections not accepted yet; guarded by mu
@@ -129,6 +130,9 @@ func (s *Socket) Ready() wait.Mask {
 	if len(s.received.pieces) > 0 || len(s.waiting) > 0 {
 		m |= readable
 	}
+	if s.received.urgent {
+		m |= wait.Pri
+	}
 	if s.Type != linux.SOCK_DGRAM && s.state == idle {
 		m |= wait.Hup
 	}
@@ -174,7 +178,7 @@ func (s *Socket) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (ui
 			s.mu.Unlock()
 			return 0, linux.EINVAL
 		}
-		n = int32(s.received.bytes.Len())
+		n = int32(s.received.bytes.Len() - s.received.lost)
 		if s.Type == linux.SOCK_DGRAM && len(s.received.pieces) > 0 {
 			n = int32(s.received.pieces[0].n)
 		}
@@ -188,6 +192,15 @@ func (s *Socket) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (ui
 			n = int32(peer.received.cost)
 			peer.mu.Unlock()
 		}
+	case linux.SIOCATMARK:
+		if s.Type != linux.SOCK_STREAM {
+			return 0, linux.EOPNOTSUPP
+		}
+		s.mu.Lock()
+		if s.atMarkLocked() {
+			n = 1
+		}
+		s.mu.Unlock()
 	default:
 		return 0, linux.ENOTTY
 	}
