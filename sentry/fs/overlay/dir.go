@@ -211,17 +211,13 @@ func (d dir) Link(c *vfs.Ctx, name string, old vfs.Inode) error {
 	if err != nil {
 		return err
 	}
-	u, err := n.copyUp(-1) // for its change time
-	if err != nil {
-		return err
-	}
 	if a.Nlink == 0 {
-		if err := n.firstName(u); err != nil {
+		if err := n.firstName(n.up.Load()); err != nil {
 			return err
 		}
 	}
 	n.links.Add(1)
-	touch(d.fs.self, u, 0)
+	n.changed()
 	d.dir.setLocked(name, entry{n, was.covers})
 	touch(d.fs.self, up, vfs.SetMtimeNow)
 	return nil

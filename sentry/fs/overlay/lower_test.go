@@ -149,6 +149,36 @@ func TestRenameLower(t *testing.T) {
 	}
 }
 
+// TestNamesCopyNothing: new and lost names change when a file was changed, but do not
+// take it from the lower layer.
+func TestNamesCopyNothing(t *testing.T) {
+	w, lower := newWorld(t, tree)
+	v, c := w.VFS, w.Root
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"link", func() error { return v.Link(c, w.At(c, "/f2"), c.Cwd, "/d/f3") }},
+		{"rename", func() error { return v.Rename(c, c.Cwd, "/d/f3", c.Cwd, "/f4", 0) }},
+		{"unlink", func() error { return v.Unlink(c, c.Cwd, "/f4") }},
+	} {
+		before := w.Stat("/f2").Ctime
+		w.Must(step.name, step.do())
+		runtime.GC()
+		after := w.Stat("/f2").Ctime
+		if after.Sec < before.Sec || after.Sec == before.Sec && after.Nsec <= before.Nsec {
+			t.Errorf("%s: changed at %v, before at %v", step.name, after, before)
+		}
+	}
+	if a := w.Stat("/f2"); a.Nlink != 2 {
+		t.Errorf("%d links", a.Nlink)
+	}
+	lower.WriteFile("/f", "still below")
+	if got := w.ReadFile("/f2"); got != "still below" {
+		t.Errorf("%q was copied", got)
+	}
+}
+
 // What was changed stays when nobody holds it, and what was not is forgotten.
 func TestForget(t *testing.T) {
 	w, _ := newWorld(t, tree)

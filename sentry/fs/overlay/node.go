@@ -3,6 +3,7 @@ package overlay
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/vfs"
@@ -26,6 +27,8 @@ type node struct {
 	copy sync.Mutex
 	// links is how many names were added less those removed.
 	links atomic.Int32
+	// ctime is when a file that has no upper inode got, lost or changed a name.
+	ctime atomic.Pointer[linux.Timespec]
 	// nameless: made by O_TMPFILE, and not in the store.
 	nameless atomic.Bool
 
@@ -97,6 +100,9 @@ func (n *node) Attr(c *vfs.Ctx) (vfs.Attr, error) {
 		return a, err
 	}
 	a.Dev = n.fs.dev
+	if t := n.ctime.Load(); t != nil && n.up.Load() == nil {
+		a.Ctime = *t
+	}
 	if a.Ino, err = n.number(c, a.Ino); err != nil {
 		return a, err
 	}
@@ -230,15 +236,24 @@ func (n *node) unlinked(c *vfs.Ctx) {
 	n.fs.pin(n)
 	a, err := n.Attr(c)
 	if err == nil && a.Nlink > 0 && n.kind != linux.S_IFDIR {
-		if u := n.up.Load(); u != nil {
-			touch(n.fs.self, u, 0)
-		}
+		n.changed()
 		return
 	}
 	n.fs.unpin(n)
 	if u := n.up.Load(); u != nil {
 		n.fs.drop(u)
 	}
+}
+
+// changed sets n's change time.
+func (n *node) changed() {
+	if u := n.up.Load(); u != nil {
+		touch(n.fs.self, u, 0)
+		return
+	}
+	now := time.Now()
+	n.ctime.Store(&linux.Timespec{Sec: now.Unix(), Nsec: int64(now.Nanosecond())})
+	n.fs.pin(n)
 }
 
 // touch sets an upper inode's change time, and the times that mask names.

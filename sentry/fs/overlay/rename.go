@@ -69,16 +69,9 @@ func (d dir) moveLocked(c *vfs.Ctx, name string, n *node, t dir, newName string,
 	case t.dir.gone:
 		return linux.ENOENT
 	}
-	// The copies are there before a name is changed: their change time is.
-	if _, err := n.copyUp(-1); err != nil {
-		return err
-	}
 	if flags&linux.RENAME_EXCHANGE != 0 {
 		if into.node == nil {
 			return linux.ENOENT
-		}
-		if _, err := into.node.copyUp(-1); err != nil {
-			return err
 		}
 		d.dir.setLocked(name, entry{into.node, from.covers})
 		into.node.moved(d)
@@ -95,9 +88,9 @@ func (d dir) moveLocked(c *vfs.Ctx, name string, n *node, t dir, newName string,
 	return nil
 }
 
-// moved notes that n, which was copied up, has a name in d now, which holds it.
+// moved notes that n has a name in d now, which holds it.
 func (n *node) moved(d dir) {
-	touch(d.fs.self, n.up.Load(), 0)
+	n.changed()
 	if n.kind == linux.S_IFDIR {
 		n.parent.Store(d.node)
 	}
