@@ -52,6 +52,11 @@ func lookAgain(left uint64) time.Duration {
 // take pages without asking the Sentry, so it looks, while any of them runs.
 func (c *container) watchMemory() {
 	for {
+		select {
+		case <-c.gone:
+			return
+		default:
+		}
 		limit := c.memoryLimit.Load()
 		if limit == 0 {
 			select {

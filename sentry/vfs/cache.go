@@ -17,6 +17,11 @@ type super struct {
 	// the file system.
 	mounts ref.Count
 
+	// rename serialises renames between directories, of all containers that reach the
+	// file system: of all locks but an open file's offset it is the first, and held
+	// while the file system works (s_vfs_rename_mutex).
+	rename sync.Mutex
+
 	mu   sync.Mutex // a leaf
 	ring []*Dentry  // the dentries that their parents keep; guarded by mu
 	hand int        // guarded by mu

@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"glovebox/abi/linux"
@@ -19,10 +18,6 @@ type VFS struct {
 	// Memory returns a new file in memory with F_SEAL_* seals, for
 	// memfd_create(2); set as Devices.
 	Memory func(mode, uid, gid, seals uint32) Inode
-
-	// rename serialises renames between directories: of all locks but an open
-	// file's offset it is the first, and held while the file system works.
-	rename sync.Mutex
 
 	mounts atomic.Pointer[mountTable]
 	// change serialises mount and unmount.

@@ -247,8 +247,8 @@ func (v *VFS) Rename(c *Ctx, start Path, path string, toStart Path, toPath strin
 		return linux.EBUSY
 	}
 	if dir.Dentry != toDir.Dentry {
-		v.rename.Lock()
-		defer v.rename.Unlock()
+		dir.Mount.sb.rename.Lock()
+		defer dir.Mount.sb.rename.Unlock()
 	}
 	defer lockPair(dir.Dentry, toDir.Dentry)()
 	r := renaming{c: c, from: dir, to: toDir, name: name, toName: toName, flags: flags}

@@ -35,6 +35,9 @@ func (ep *Instance) addNested(it *item, q *wait.Queue) error {
 	files := map[*wait.Queue]bool{}
 	it.inner.leaves(files)
 	ep.mu.Lock()
+	if ep.items[it.key] != it {
+		return nil // deleted meanwhile
+	}
 	for f := range files {
 		if !fewPaths(f) {
 			if ep.items[it.key] == it {
