@@ -14,8 +14,8 @@ type Config struct {
 	Root Root `json:"root"`
 	// Join names containers of the sandbox whose namespaces this one shares.
 	Join Join `json:"join"`
-	// UIDMap and GIDMap are what the gofer makes of the host's ids, to be shown;
-	// none: the same.
+	// UIDMap and GIDMap are what the gofer of root's container makes of the host's
+	// ids; none: the same.
 	UIDMap []IDRange `json:"uidMap,omitempty"`
 	GIDMap []IDRange `json:"gidMap,omitempty"`
 	// Mounts are made in order, above the root.

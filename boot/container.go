@@ -3,6 +3,7 @@ package boot
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -202,7 +203,7 @@ func (c *container) release() {
 // Destroy implements control.Container.
 func (c *container) Destroy() error {
 	if c == c.sandbox.first {
-		c.sandbox.destroy()
+		os.Exit(0) // the host takes back everything at once
 	}
 	c.ending.Do(func() { close(c.over) })
 	<-c.gone

@@ -75,6 +75,18 @@ func Become(uid, gid int) error {
 	if err := dropBounding(0); err != nil {
 		return err
 	}
+	if err := setIDs(uid, gid); err != nil {
+		return err
+	}
+	return setCaps(0)
+}
+
+// BecomeRoot makes every thread of a process that is nobody of its user namespace, but
+// has capabilities there, root.
+func BecomeRoot() error { return setIDs(0, 0) }
+
+// setIDs makes uid and gid all that every thread is.
+func setIDs(uid, gid int) error {
 	if err := syscall.Setgroups(nil); err != nil {
 		return fmt.Errorf("setgroups: %w", err)
 	}
@@ -82,21 +94,6 @@ func Become(uid, gid int) error {
 		return fmt.Errorf("setresgid: %w", err)
 	}
 	if err := syscall.Setresuid(uid, uid, uid); err != nil {
-		return fmt.Errorf("setresuid: %w", err)
-	}
-	return setCaps(0)
-}
-
-// BecomeRoot makes every thread of a process that is nobody of its user namespace, but
-// has capabilities there, root.
-func BecomeRoot() error {
-	if err := syscall.Setgroups(nil); err != nil {
-		return fmt.Errorf("setgroups: %w", err)
-	}
-	if err := syscall.Setresgid(0, 0, 0); err != nil {
-		return fmt.Errorf("setresgid: %w", err)
-	}
-	if err := syscall.Setresuid(0, 0, 0); err != nil {
 		return fmt.Errorf("setresuid: %w", err)
 	}
 	return nil

@@ -114,11 +114,8 @@ func (e *execution) run(args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	w := &waited{globals: e.globals, Dir: c.SocketDir(), Program: p.Args[0], Passed: e.passing.list,
+	w := &waited{globals: e.globals, Dir: c.SocketDir(), Container: c.NameInside(), Program: p.Args[0], Passed: e.passing.list,
 		Args: control.ExecArgs{Process: raw, Terminal: p.Terminal, Passed: e.passing.guests()}}
-	if c.SandboxID != "" {
-		w.Container = c.ID
-	}
 	t, err := e.terminal(p)
 	if err != nil {
 		return 0, err

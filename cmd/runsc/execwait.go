@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/signal"
 	"slices"
@@ -73,9 +72,8 @@ func (e *execution) startDetached(w *waited, fds [3]int, t *terminal) error {
 		w.Passed[i].FD = len(files)
 		files = append(files, uintptr(p.FD))
 	}
-	// What else the caller left open to us is not for it.
-	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return fmt.Errorf("close_range: %w", err)
+	if err := sandbox.KeepDescriptors(); err != nil {
+		return err
 	}
 	config, err := sandbox.ConfigFile(w)
 	if err != nil {

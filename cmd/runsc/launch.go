@@ -112,8 +112,7 @@ func (l *launch) create(id string) (err error) {
 
 // options are the bundle's and the flags' for the sandbox.
 func (l *launch) options() (err error) {
-	o := &sandbox.Options{Boot: l.b.Boot, SocketDir: l.c.Dir(), Detached: l.detach, GuestUID: l.b.GuestUID, GuestGID: l.b.GuestGID,
-		UIDMap: idMap(l.b.UIDMap), GIDMap: idMap(l.b.GIDMap)}
+	o := &sandbox.Options{Boot: l.b.Boot, SocketDir: l.c.Dir(), Detached: l.detach, GuestUID: l.b.GuestUID, GuestGID: l.b.GuestGID}
 	l.o = o
 	o.Boot.ID = l.c.ID
 	o.Boot.Ends = true
@@ -138,13 +137,6 @@ func (l *launch) options() (err error) {
 		})
 	}
 	return nil
-}
-
-func idMap(list []specs.LinuxIDMapping) (m []sandbox.IDRange) {
-	for _, r := range list {
-		m = append(m, sandbox.IDRange{ContainerID: int(r.ContainerID), HostID: int(r.HostID), Size: int(r.Size)})
-	}
-	return m
 }
 
 // record writes down what there is of the container now.
@@ -258,8 +250,6 @@ func reach(c *container.Container) (*control.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("container %q: control socket: %w", c.ID, err)
 	}
-	if c.SandboxID != "" {
-		client.Container = c.ID
-	}
+	client.Container = c.NameInside()
 	return client, nil
 }

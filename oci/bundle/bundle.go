@@ -48,9 +48,6 @@ type Bundle struct {
 	Shared map[specs.LinuxNamespaceType]string
 	// GuestUID and GuestGID are whom an ordinary user's files belong to inside.
 	GuestUID, GuestGID int
-	// UIDMap and GIDMap are the host's ids that root's container has instead of the
-	// host's own; none where they are the same.
-	UIDMap, GIDMap []specs.LinuxIDMapping
 	// Warnings say what is not honoured.
 	Warnings []string
 

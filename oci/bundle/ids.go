@@ -35,12 +35,11 @@ func (b *Bundle) ids() (err error) {
 	if identical(l.UIDMappings) && identical(l.GIDMappings) {
 		return nil
 	}
-	b.UIDMap, b.GIDMap = l.UIDMappings, l.GIDMappings
-	b.Boot.UIDMap, b.Boot.GIDMap = shown(l.UIDMappings), shown(l.GIDMappings)
+	b.Boot.UIDMap, b.Boot.GIDMap = idRanges(l.UIDMappings), idRanges(l.GIDMappings)
 	return nil
 }
 
-func shown(list []specs.LinuxIDMapping) (m []boot.IDRange) {
+func idRanges(list []specs.LinuxIDMapping) (m []boot.IDRange) {
 	for _, r := range list {
 		m = append(m, boot.IDRange{Inside: r.ContainerID, Outside: r.HostID, Size: r.Size})
 	}

@@ -5,6 +5,7 @@ import (
 
 	"glovebox/abi/linux"
 	"glovebox/boot"
+	"glovebox/sentry/kernel"
 )
 
 // policies are those of sched(7); -1 is one that the Sentry has not.
@@ -83,9 +84,6 @@ func (b *Bundle) scheduler() *boot.Scheduler {
 	return out
 }
 
-// per32 is PER_LINUX32 of personality(2).
-const per32 = 8
-
 // personality is the container's.
 func (b *Bundle) personality() error {
 	if b.Spec.Linux == nil || b.Spec.Linux.Personality == nil {
@@ -99,7 +97,7 @@ func (b *Bundle) personality() error {
 	switch p.Domain {
 	case specs.PerLinux:
 	case specs.PerLinux32:
-		b.Boot.Process.Personality = per32
+		b.Boot.Process.Personality = kernel.PerLinux32
 	default:
 		return fieldErrorf(field+".domain", "%q is neither LINUX nor LINUX32", p.Domain)
 	}

@@ -312,6 +312,14 @@ func (c *Container) HostProcess() Process {
 	return c.Sandbox
 }
 
+// NameInside is what the sandbox calls the container; "" is its first.
+func (c *Container) NameInside() string {
+	if c.SandboxID != "" {
+		return c.ID
+	}
+	return ""
+}
+
 // SocketDir is the directory with the sandbox's control socket.
 func (c *Container) SocketDir() string {
 	if c.SandboxID != "" {

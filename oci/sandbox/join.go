@@ -3,8 +3,6 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
-	"math"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -23,10 +21,6 @@ func Join(o *Options, client *control.Client) (_ *Sandbox, err error) {
 	}()
 	var open fdSet
 	defer open.close()
-	// What the caller left open to us is not for the sandbox.
-	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("close_range: %w", err)
-	}
 	p, err := s.prepare(o, &open)
 	if err != nil {
 		return nil, err
@@ -55,26 +49,12 @@ func Join(o *Options, client *control.Client) (_ *Sandbox, err error) {
 	}
 	// Descriptors are numbered as they come along.
 	cfg := o.Boot
-	var fds []int
-	add := func(fd int) int {
-		if fd < 0 {
-			return -1
-		}
-		fds = append(fds, fd)
-		return len(fds) - 1
-	}
-	cfg.GoferFDs = [2]int{add(p.sentry[1]), add(p.sentry[0])}
-	cfg.EndFD, cfg.SignalFD = add(s.crash.fd), add(signals)
-	for i, fd := range o.Boot.StdioFDs {
-		cfg.StdioFDs[i] = add(fd)
-	}
-	cfg.PassedFDs = slices.Clone(cfg.PassedFDs)
-	for i := range cfg.PassedFDs {
-		cfg.PassedFDs[i].FD = add(cfg.PassedFDs[i].FD)
-	}
+	var files fdTable
+	files.boot(&cfg, p)
+	cfg.EndFD, cfg.SignalFD = files.add(s.crash.fd), files.add(signals)
 	b, err := json.Marshal(&cfg)
 	if err != nil {
 		return nil, err
 	}
-	return s, client.Create(b, fds...)
+	return s, client.Create(b, files.fds...)
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"glovebox/boot"
 )
 
 // selfExe is this program, wherever its file is by now: proc(5).
@@ -77,9 +79,6 @@ func (c *child) wait() (syscall.WaitStatus, error) {
 	}
 }
 
-// An IDRange is one range of ids that a user namespace has.
-type IDRange = syscall.SysProcIDMap
-
 // idMaps are the ids that exist in a new user namespace.
 type idMaps struct {
 	uid, gid []syscall.SysProcIDMap
@@ -107,6 +106,14 @@ func identity() (idMaps, error) {
 	// Where it was given up it stays so: user_namespaces(7).
 	b, err := os.ReadFile("/proc/self/setgroups")
 	return idMaps{uid, gid, strings.TrimSpace(string(b)) != "deny"}, err
+}
+
+// idRanges is a map of a container's for its gofer's namespace.
+func idRanges(m []boot.IDRange) (list []syscall.SysProcIDMap) {
+	for _, r := range m {
+		list = append(list, syscall.SysProcIDMap{ContainerID: int(r.Inside), HostID: int(r.Outside), Size: int(r.Size)})
+	}
+	return list
 }
 
 // has reports whether there is a user and a group n.

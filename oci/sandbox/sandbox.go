@@ -13,11 +13,9 @@ package sandbox
 import (
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -56,10 +54,8 @@ type Options struct {
 	// SocketDir gets control.sock; "" if nobody but the caller will ask.
 	SocketDir string
 	// GuestUID and GuestGID are whom an ordinary user's files belong to
-	// inside. Root's map one to one.
+	// inside. Root's map one to one, or as Boot.UIDMap and GIDMap say.
 	GuestUID, GuestGID int
-	// UIDMap and GIDMap are the ids that root's container has, if not the host's.
-	UIDMap, GIDMap []IDRange
 	// Detached sandboxes outlive the caller once it says so: Detach.
 	Detached bool
 	// Place is called with both processes before they do anything: to put
@@ -96,11 +92,6 @@ func Start(o *Options) (_ *Sandbox, err error) {
 	}()
 	var open fdSet
 	defer open.close()
-	// What the caller left open to us is not for the sandbox.
-	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("close_range: %w", err)
-	}
-
 	listener, client, err := controlSocket(o.SocketDir)
 	if err != nil {
 		return nil, err
@@ -137,6 +128,9 @@ type preparation struct {
 
 // prepare opens what the processes need. What is only for them goes to open.
 func (s *Sandbox) prepare(o *Options, open *fdSet) (*preparation, error) {
+	if err := KeepDescriptors(); err != nil {
+		return nil, err
+	}
 	p := &preparation{gate: gate{-1, -1}, life: attached}
 	for i := range p.sentry { // for requests and for answers
 		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -194,16 +188,17 @@ type goferFDs struct {
 
 func startGofer(o *Options, root bool, life lifetime, from *goferFDs) (*child, error) {
 	ids := single(o.GuestUID, o.GuestGID)
+	mapped := root && len(o.Boot.UIDMap) > 0
 	if root {
 		var err error
 		if ids, err = identity(); err != nil {
 			return nil, err
 		}
-		if len(o.UIDMap) > 0 {
-			ids.uid, ids.gid = o.UIDMap, o.GIDMap
+		if mapped {
+			ids.uid, ids.gid = idRanges(o.Boot.UIDMap), idRanges(o.Boot.GIDMap)
 		}
 	}
-	cfg := goferConfig{Attach: o.Attach, Joined: from.joined, ConsoleFD: -1, BecomeRoot: root && len(o.UIDMap) > 0}
+	cfg := goferConfig{Attach: o.Attach, Joined: from.joined, ConsoleFD: -1, BecomeRoot: mapped}
 	var files fdTable
 	files.std(from.null, from.crash)
 	cfg.SocketFDs = [2]int{files.add(from.sockets[0]), files.add(from.sockets[1])}
@@ -217,7 +212,7 @@ func startGofer(o *Options, root bool, life lifetime, from *goferFDs) (*child, e
 	}
 	defer unix.Close(config)
 	attr := sysProcAttr(ids, life)
-	if o.GuestUID != 0 && !root || cfg.BecomeRoot {
+	if o.GuestUID != 0 && !root || mapped {
 		// Not root inside, so exec would take the capabilities away.
 		attr.AmbientCaps = goferStartCaps()
 	}
@@ -247,17 +242,10 @@ func startSentry(o *Options, p *preparation, listener int) (*child, error) {
 	var files fdTable
 	files.std(p.gofer.null, p.gofer.crash)
 	b := &cfg.Boot
-	b.GoferFDs = [2]int{files.add(p.sentry[1]), files.add(p.sentry[0])}
+	files.boot(b, p)
 	b.ControlFD = files.add(listener)
 	b.LogFD = files.add(o.Boot.LogFD)
 	b.DebugLogFD = files.add(o.Boot.DebugLogFD)
-	for i, fd := range o.Boot.StdioFDs {
-		b.StdioFDs[i] = files.add(fd)
-	}
-	b.PassedFDs = slices.Clone(b.PassedFDs)
-	for i := range b.PassedFDs {
-		b.PassedFDs[i].FD = files.add(b.PassedFDs[i].FD)
-	}
 	b.ProcFD = -1
 	cfg.LifelineFD, cfg.GateFD = files.add(p.gofer.lifeline), files.add(p.gofer.gate)
 	config, err := ConfigFile(&cfg)

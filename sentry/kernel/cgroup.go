@@ -80,7 +80,7 @@ func (cg *Cgroup) reapLocked(tg *ThreadGroup) {
 func (cg *Cgroup) Groups() []*ThreadGroup {
 	cg.k.tree.RLock()
 	defer cg.k.tree.RUnlock()
-	return slices.SortedFunc(maps.Keys(cg.groups), func(a, b *ThreadGroup) int { return int(a.id - b.id) })
+	return slices.SortedFunc(maps.Keys(cg.groups), byID)
 }
 
 // CPUTime returns the user and system time of all processes that ever were in cg,

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"maps"
 	"slices"
 
 	"glovebox/abi/linux"
@@ -89,13 +90,11 @@ func (ns *PIDNamespace) Group(id int32) *ThreadGroup {
 func (ns *PIDNamespace) Groups() []*ThreadGroup {
 	ns.k.tree.RLock()
 	defer ns.k.tree.RUnlock()
-	gs := make([]*ThreadGroup, 0, len(ns.groups))
-	for _, g := range ns.groups {
-		gs = append(gs, g)
-	}
-	slices.SortFunc(gs, func(a, b *ThreadGroup) int { return int(a.id - b.id) })
-	return gs
+	return slices.SortedFunc(maps.Values(ns.groups), byID)
 }
+
+// byID orders thread groups.
+func byID(a, b *ThreadGroup) int { return int(a.id - b.id) }
 
 // LastPID returns the id handed out last (/proc/loadavg).
 func (ns *PIDNamespace) LastPID() int32 {
