@@ -1,5 +1,5 @@
 # make build   bin/runsc, one static binary
-# make test    every check and test; what CI runs
+# make test    every check and test, what they need installed first; what CI runs
 # make test-full  those that take long, too
 # make lint    the checks alone
 # make fuzz    every fuzz target for a while
@@ -13,7 +13,7 @@ export CGO_ENABLED = 0
 # Where cmd/runsc looks at its standard streams before Go's runtime does.
 ENTRY = -E=runsc_entry
 
-.PHONY: build bench fuzz fuzz-targets docs demo test test-full lint race lockcheck clean
+.PHONY: setup build bench fuzz fuzz-targets docs demo test test-full lint race lockcheck clean
 
 build:
 	$(GO) build -trimpath -ldflags='-s -w $(ENTRY)' -o bin/runsc ./cmd/runsc
@@ -24,13 +24,17 @@ demo: build
 		echo "written inside" > /tmp/glovebox-demo; cat /tmp/glovebox-demo'
 	@test ! -e /tmp/glovebox-demo && echo "and on the host there is no /tmp/glovebox-demo"
 
-test: lint build
+test: setup lint build
 	$(GO) test -count=1 -timeout=30m ./...
 	$(MAKE) race lockcheck fuzz
 
 # What takes long, too. Goes on where it was interrupted; .full holds what was said.
-test-full: build
+test-full: setup build
 	GO="$(GO)" test/full.sh
+
+# The programs of the host that tests run.
+setup:
+	@test/setup.sh
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt -w these:"; gofmt -l .; exit 1; }

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Installs what the tests need, where root runs it on Debian; says what is missing where not.
+set -euo pipefail
+
+# The programs that the tests run, and the Debian packages that hold them.
+missing=()
+need() { # program package...
+	command -v "$1" >/dev/null || missing+=("${@:2}")
+}
+need gcc gcc libc6-dev
+need g++ g++
+need make make
+need busybox busybox-static
+need ps procps
+need lscpu util-linux
+need openssl openssl
+need perl perl
+need /usr/bin/python3 python3
+need git git
+need xz xz-utils
+need bzip2 bzip2
+need zstd zstd
+need bc bc
+need file file
+need xxd xxd
+need setfattr attr
+need cpio cpio
+need node nodejs
+need javac default-jdk-headless
+if ((${#missing[@]})); then
+	if ((EUID != 0)); then
+		echo "the tests need more programs: sudo apt-get install ${missing[*]}" >&2
+		exit 1
+	fi
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
+fi
+# Clients, without which their tests are skipped: not every machine may have them.
+((EUID == 0)) || exit 0
+for client in dockerd:docker.io podman:podman /usr/bin/catatonit:catatonit; do
+	command -v "${client%:*}" >/dev/null && continue
+	package=${client#*:}
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$package" ||
+		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$package") ||
+		echo "no $package: its test will be skipped"
+done
