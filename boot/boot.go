@@ -84,13 +84,6 @@ func newKernel(cfg *Config) (*kernel.Kernel, platform.Platform, error) {
 	if cfg.LogFD >= 0 {
 		k.Logf = cfg.LogFormat.warnings(fdWriter(cfg.LogFD))
 	}
-	if cfg.Strace && cfg.DebugLogFD >= 0 {
-		only, err := callNumbers(cfg.StraceCalls)
-		if err != nil {
-			return nil, nil, err
-		}
-		k.SetTracer(nil, &kernel.Tracer{W: fdWriter(cfg.DebugLogFD), Only: only})
-	}
 	return k, p, nil
 }
 

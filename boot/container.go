@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"glovebox/abi/linux"
 	"glovebox/control"
 	"glovebox/p9"
@@ -67,37 +65,33 @@ func (s *sandbox) newContainer(cfg *Config) (*container, error) {
 		sandbox: s, k: s.k, cfg: cfg, memory: memory, group: s.k.NewCgroup(&mm.Host{Platform: s.platform, Memory: memory}),
 		started: make(chan struct{}), over: make(chan struct{}), gone: make(chan struct{}), limited: make(chan struct{}, 1),
 	}
+	given := given(cfg.StdioFDs, cfg.PassedFDs)
 	if err := c.namespaces(); err != nil {
 		closeFDs(cfg.GoferFDs[:])
-		c.discard()
+		closeGiven(given)
+		c.release()
 		return nil, err
 	}
+	c.group.SetTracer(nil, s.tracer)
 	c.limitMemory(cfg.Memory)
 	c.cpuTime.Store(&cfg.CPUTime)
 	c.group.FreeMemory = c.freeMemory
 	c.group.SetMaxTasks(cfg.MaxTasks)
 	err := c.mountAll()
-	if err == nil {
+	if err != nil {
+		closeGiven(given)
+	} else {
 		var open func(int) (*terminal, error)
 		if cfg.Console {
 			open = c.newConsole
 		}
-		c.fds, c.tty, err = c.stdio(cfg.StdioFDs, cfg.PassedFDs, open)
+		c.fds, c.tty, err = c.stdio(given, open)
 	}
 	if err != nil {
-		c.discard()
+		c.release()
 		return nil, err
 	}
 	return c, nil
-}
-
-// discard gives back what a container has that could not be made.
-func (c *container) discard() {
-	closeFDs(c.cfg.StdioFDs[:])
-	for _, p := range c.cfg.PassedFDs {
-		unix.Close(p.FD)
-	}
-	c.release()
 }
 
 // namespaces are those of the containers that cfg names, or new ones.
@@ -108,7 +102,7 @@ func (c *container) namespaces() error {
 		make     func()
 	}{
 		{"pid", c.cfg.Join.PID, func(o *container) { c.pid = o.pid }, func() { c.pid = c.k.NewPIDNamespace() }},
-		{"ipc", c.cfg.Join.IPC, func(o *container) { c.ipc = o.ipc }, func() { c.ipc = ipc.NewNamespace(c.memory) }},
+		{"ipc", c.cfg.Join.IPC, func(o *container) { c.ipc = o.ipc }, func() { c.ipc = ipc.NewNamespace() }},
 		{"uts", c.cfg.Join.UTS, func(o *container) { c.uts = o.uts }, func() { c.uts = kernel.NewUTS(c.cfg.Hostname, c.cfg.Domainname) }},
 	} {
 		if n.of == "" {
@@ -140,6 +134,9 @@ func (c *container) Start() error {
 		return err
 	}
 	tg, err := c.start(&c.cfg.Process, c.pid, c.fds, c.tty)
+	if err == linux.ESRCH {
+		return control.Errorf(control.NotStarted, "container %s, whose pid namespace %s joins, was not started", c.cfg.Join.PID, c.cfg.ID)
+	}
 	if err != nil {
 		return err
 	}
@@ -168,19 +165,40 @@ func (c *container) watch() {
 // end kills what is left of the container's processes, leaves word of its status
 // and gives back what it has. The gofer ends when its connection does.
 func (c *container) end() {
-	for {
-		c.group.Kill()
-		if !slices.ContainsFunc(c.group.Groups(), func(tg *kernel.ThreadGroup) bool { return !tg.Zombie() }) {
-			break
-		}
-		time.Sleep(time.Millisecond)
+	ended := c.killed(dyingTime)
+	if !ended {
+		// One may wait for the gofer. Without it there is nothing to wait for.
+		c.gofer.Close()
+		ended = c.killed(dyingTime)
 	}
 	if init, err := c.first(); err == nil {
-		NoteStatus(c.cfg.EndFD, control.WaitStatus(init.ExitStatus()).ExitCode())
+		status := control.WaitStatus(linux.SIGKILL)
+		if init.Zombie() {
+			status = control.WaitStatus(init.ExitStatus())
+		}
+		NoteStatus(c.cfg.EndFD, status.ExitCode())
 	}
 	c.sandbox.forget(c)
-	c.release()
+	if ended {
+		c.release()
+	} else {
+		c.k.Warnf("container %s: processes do not end", c.cfg.ID)
+		closeFDs([]int{c.cfg.EndFD, c.cfg.SignalFD}) // the rest is in use
+	}
 	close(c.gone)
+}
+
+// killed kills the container's processes, and reports whether they have ended in time.
+func (c *container) killed(limit time.Duration) bool {
+	for end := time.Now().Add(limit); ; time.Sleep(time.Millisecond) {
+		c.group.Kill()
+		if !slices.ContainsFunc(c.group.Groups(), func(tg *kernel.ThreadGroup) bool { return !tg.Zombie() }) {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
 }
 
 // release gives back what no process holds.
@@ -189,7 +207,7 @@ func (c *container) release() {
 		c.fds.Dec()
 	}
 	if c.tty != nil {
-		c.tty.release()
+		c.tty.leave()
 	}
 	if c.vfs != nil {
 		c.vfs.Release()

@@ -39,6 +39,15 @@ func callNumbers(names []string) (map[uint64]bool, error) {
 	return only, nil
 }
 
+// newTracer returns who is told of system calls from the start; nil: nobody.
+func newTracer(cfg *Config) (*kernel.Tracer, error) {
+	if !cfg.Strace || cfg.DebugLogFD < 0 {
+		return nil, nil
+	}
+	only, err := callNumbers(cfg.StraceCalls)
+	return &kernel.Tracer{W: fdWriter(cfg.DebugLogFD), Only: only}, err
+}
+
 // Strace implements control.Container: out gets the calls until ctx ends.
 func (c *container) Strace(ctx context.Context, calls []string, out *os.File) error {
 	defer out.Close()
@@ -56,13 +65,11 @@ func (c *container) Strace(ctx context.Context, calls []string, out *os.File) er
 	}
 	w := &lossyWriter{fd: fd}
 	tr := &kernel.Tracer{W: w, Only: only}
-	if !c.k.SetTracer(nil, tr) {
+	if !c.group.SetTracer(nil, tr) {
 		return control.Errorf(control.Invalid, "the system calls of container %s are traced already", c.cfg.ID)
 	}
-	c.pid.Republish()
 	defer func() {
-		c.k.SetTracer(tr, nil)
-		c.pid.Republish()
+		c.group.SetTracer(tr, nil)
 		w.close()
 	}()
 	select {

@@ -50,20 +50,19 @@ func (c *container) Exec(ctx context.Context, a control.ExecArgs, files []*os.Fi
 	if a.Terminal {
 		open = func(fd int) (*terminal, error) { return c.newTerminal(fd, p.UID, p.GID) }
 	}
-	var passed []PassedFD
+	all := given([3]int(fds), nil)
 	for i, guest := range a.Passed {
-		passed = append(passed, PassedFD{fds[3+i], guest})
+		all = append(all, PassedFD{fds[3+i], guest})
 	}
-	table, tty, err := c.stdio([3]int(fds), passed, open)
+	table, tty, err := c.stdio(all, open)
 	if err != nil {
-		closeFDs(fds)
 		return r, err
 	}
 	tg, err := c.start(&p, c.pid, table, tty)
 	if err != nil {
 		table.Dec()
 		if tty != nil {
-			tty.release()
+			tty.leave()
 		}
 		return r, err
 	}
@@ -71,7 +70,7 @@ func (c *container) Exec(ctx context.Context, a control.ExecArgs, files []*os.Fi
 	context.AfterFunc(ctx, func() {
 		c.execs.remove(r.ID)
 		if tty != nil {
-			tty.release()
+			tty.leave()
 		}
 		// ESRCH: it has ended.
 		_ = tg.SignalFromOutside(kernel.KillInfo(linux.SIGKILL, linux.SI_USER, 0, 0))

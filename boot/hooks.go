@@ -9,9 +9,7 @@ import (
 
 	"glovebox/abi/linux"
 	"glovebox/control"
-	"glovebox/sentry/file/hostfd"
 	"glovebox/sentry/kernel"
-	"glovebox/sentry/vfs"
 )
 
 // maxHookOutput bounds what a hook may say, in bytes; maxHookError what of it an
@@ -30,36 +28,27 @@ func (c *container) startHooks() error {
 }
 
 func (c *container) startHook(h *Hook) error {
-	in, err := hookStream(c.cfg.HookState)
-	if err != nil {
-		return err
-	}
-	out, err := hookStream(nil)
-	if err != nil {
-		unix.Close(in)
-		return err
-	}
-	fds := vfs.NewFDTable()
-	// The table owns both.
-	for i, fd := range []int{in, out, out} {
-		if i == 2 {
-			if fd, err = unix.FcntlInt(uintptr(out), unix.F_DUPFD_CLOEXEC, 3); err != nil {
-				return err
-			}
-		}
-		f, err := hostfd.New(fd)
-		if err != nil {
-			return err
-		}
-		if err := fds.Set(int32(i), vfs.NewAnonFile("hook", hostfd.Regular{File: f}, linux.O_RDWR|linux.O_APPEND), 0, 3); err != nil {
-			return err
-		}
-	}
-	said, err := unix.FcntlInt(uintptr(out), unix.F_DUPFD_CLOEXEC, 3)
+	said, err := hookStream(nil)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(said)
+	var streams [3]int
+	for i := range streams {
+		if i == 0 {
+			streams[i], err = hookStream(c.cfg.HookState)
+		} else {
+			streams[i], err = unix.FcntlInt(uintptr(said), unix.F_DUPFD_CLOEXEC, 3)
+		}
+		if err != nil {
+			closeFDs(streams[:i])
+			return err
+		}
+	}
+	fds, _, err := c.stdio(given(streams, nil), nil)
+	if err != nil {
+		return err
+	}
 	p := c.cfg.Process
 	p.Path, p.Args, p.Env = h.Path, h.Args, h.Env
 	p.Seccomp = nil // it is for the container's programs
@@ -69,6 +58,7 @@ func (c *container) startHook(h *Hook) error {
 	p.Rlimits = append(p.Rlimits[:len(p.Rlimits):len(p.Rlimits)], Rlimit{Resource: linux.RLIMIT_FSIZE, Cur: maxHookOutput, Max: maxHookOutput})
 	tg, err := c.start(&p, c.k.NewPIDNamespace(), fds, nil)
 	if err != nil {
+		fds.Dec()
 		return err
 	}
 	timeout := make(<-chan time.Time)

@@ -75,15 +75,29 @@ func (c *container) watchMemory() {
 		case used > limit:
 			c.outOfMemory(limit)
 		case idle:
-			select {
-			case <-stirred:
-			case <-c.gone:
-				return
-			}
+			c.whileIdle(stirred)
 		default:
 			// The look itself stays below a tenth of the time.
 			time.Sleep(max(lookAgain(limit-used), 10*time.Since(start)))
 		}
+	}
+}
+
+// whileIdle returns when one of the container's tasks has woken up, or it is time to look
+// at what those of others put into what is its: shared memory.
+func (c *container) whileIdle(stirred <-chan struct{}) {
+	anyone := c.k.Stirred()
+	if !c.sandbox.othersAwake(c) {
+		select {
+		case <-anyone:
+		case <-c.gone:
+			return
+		}
+	}
+	select {
+	case <-stirred:
+	case <-time.After(longLook):
+	case <-c.gone:
 	}
 }
 

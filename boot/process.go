@@ -48,7 +48,7 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 		return nil, startError(err)
 	}
 	in := &kernel.Init{
-		Namespace: ns, Cgroup: c.group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
+		Namespace: ns, Joins: ns == c.pid && c.cfg.Join.PID != "", Cgroup: c.group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
 		UTS: c.uts, IPC: c.ipc, Limits: lim, Seccomp: filter,
 		Personality: p.Personality, Affinity: cpus,
 		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(x.Root, x.Cwd, p.Umask), VFS: c.vfs, Sockets: c.sandbox.sockets},

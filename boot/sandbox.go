@@ -29,6 +29,7 @@ type sandbox struct {
 	reopen   memfile.Reopener
 	// hostMemory is in bytes.
 	hostMemory uint64
+	tracer     *kernel.Tracer // of every container; nil for none
 	// sockets is the network namespace.
 	sockets socket.Families
 	devs    atomic.Uint32 // device numbers given out
@@ -47,6 +48,9 @@ func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform) (*sandbox, e
 	s.sockets = socket.Families{linux.AF_UNIX: new(unixsocket.Namespace)}
 	cfg.EndFD = -1
 	var err error
+	if s.tracer, err = newTracer(cfg); err != nil {
+		return nil, err
+	}
 	if s.first, err = s.newContainer(cfg); err != nil {
 		return nil, err
 	}
@@ -148,6 +152,20 @@ func (s *sandbox) alone() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.containers) <= 1
+}
+
+// othersAwake reports whether a container other than c has tasks that may run guest code.
+func (s *sandbox) othersAwake(c *container) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.containers {
+		if o != nil && o != c {
+			if idle, _ := o.group.Idle(); !idle {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *sandbox) forget(c *container) {

@@ -2,10 +2,12 @@ package boot
 
 import (
 	"strconv"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"glovebox/abi/linux"
+	"glovebox/lib/ref"
 	"glovebox/sentry/file/hostfd"
 	"glovebox/sentry/fs/devpts"
 	"glovebox/sentry/guest"
@@ -17,10 +19,13 @@ import (
 // discipline, our job control. It has a name in /dev/pts, as ttyname(3) wants one.
 type terminal struct {
 	kernel.Terminal
+	// refs are of who made it, and its open files.
+	refs ref.Count
 	// host stays open for those who open the terminal by name.
-	host    *hostfd.File
-	at      vfs.Path // zero if there is no place for it
-	release func()   // gives the name back
+	host   *hostfd.File
+	at     vfs.Path // zero if there is no place for it
+	unname func()   // gives the name back
+	left   atomic.Bool
 }
 
 // consoleMajor and consoleMinor are /dev/console's.
@@ -36,22 +41,46 @@ func (c *container) newTerminal(fd int, uid, gid uint32) (*terminal, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &terminal{host: h, release: func() {}}
+	t := &terminal{host: h, unname: func() {}}
 	t.Dev = uint32(vfs.MakeDev(consoleMajor, consoleMinor))
-	t.Open = func(*vfs.Ctx, uint32) (vfs.FileOps, error) { return borrowed{&console{t.host, t}}, nil }
+	t.Open = t.reopen
 	if c.pts == nil {
 		return t, nil
 	}
 	i, release, err := c.pts.Adopt(uid, gid, t.Open)
 	if err != nil {
+		h.Release()
 		return nil, err
 	}
-	t.release, t.Dev = release, uint32(devpts.Device(i))
+	t.unname, t.Dev = release, uint32(devpts.Device(i))
 	x := c.self()
 	if at, err := c.vfs.Walk(x, x.Root, "/dev/pts/"+strconv.Itoa(i), 0); err == nil {
 		t.at = at
 	}
 	return t, nil
+}
+
+// reopen opens the terminal by name. EIO: whoever made it has left, and nobody has it open.
+func (t *terminal) reopen(*vfs.Ctx, uint32) (vfs.FileOps, error) {
+	if !t.refs.TryInc() {
+		return nil, linux.EIO
+	}
+	return borrowed{&console{t.host, t}}, nil
+}
+
+// leave gives up the terminal's name, for who made it.
+func (t *terminal) leave() {
+	if t.left.CompareAndSwap(false, true) {
+		t.unname()
+		t.close()
+	}
+}
+
+// close is the end of one use.
+func (t *terminal) close() {
+	if t.refs.Dec() {
+		t.host.Release()
+	}
 }
 
 // newConsole makes the first process's terminal, which is /dev/console, too.
@@ -78,6 +107,7 @@ func (c *container) newConsole(fd int) (*terminal, error) {
 
 // stream is a standard stream on the terminal.
 func (t *terminal) stream(c *vfs.Ctx, h *hostfd.File, flags uint32) *vfs.File {
+	t.refs.Inc() // the maker's is there
 	ops := &console{h, t}
 	if t.at.IsZero() {
 		return vfs.NewAnonFile(h.Name(), ops, flags)
@@ -85,16 +115,22 @@ func (t *terminal) stream(c *vfs.Ctx, h *hostfd.File, flags uint32) *vfs.File {
 	return vfs.NewFile(c, t.at, ops, flags)
 }
 
-// borrowed is a console that closes nothing.
+// borrowed is a console on the terminal's own descriptor.
 type borrowed struct{ *console }
 
 // Release implements vfs.FileOps.
-func (borrowed) Release() {}
+func (b borrowed) Release() { b.tty.close() }
 
 // A console is an open file of the first process's terminal.
 type console struct {
 	*hostfd.File
 	tty *terminal
+}
+
+// Release implements vfs.FileOps.
+func (c *console) Release() {
+	c.File.Release()
+	c.tty.close()
 }
 
 // Read implements vfs.FileOps: only the foreground job may (tty_ioctl(4)).

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 )
 
 // ErrGone says that the sandbox hung up: it has ended.
@@ -124,9 +125,13 @@ func (c *Client) State() (State, error) {
 }
 
 // Destroy ends the container, and with the first one the sandbox. One that is gone
-// already is fine.
-func (c *Client) Destroy() error {
+// already is fine. It hangs up if that takes longer than limit: ErrGone.
+func (c *Client) Destroy(limit time.Duration) error {
+	late := time.AfterFunc(limit, func() { c.c.unix.Close() })
 	err := c.call(methodDestroy, nil, nil)
+	if !late.Stop() {
+		return ErrGone
+	}
 	var e *Error
 	if errors.Is(err, ErrGone) || errors.As(err, &e) && e.Code == NotFound {
 		return nil

@@ -143,7 +143,7 @@ func TestCalls(t *testing.T) {
 	if s, err := c.Stats(); err != nil || s.Tasks != 3 {
 		t.Errorf("stats %+v, %v", s, err)
 	}
-	if err := c.Destroy(); err == nil || err.Error() != "will not" {
+	if err := c.Destroy(time.Minute); err == nil || err.Error() != "will not" {
 		t.Errorf("destroy: %v", err)
 	}
 	close(f.ended)
@@ -275,7 +275,7 @@ func TestContainers(t *testing.T) {
 	if _, err := c.State(); !errors.As(err, &e) || e.Code != NotFound || e.Msg != "no other" {
 		t.Errorf("State: %v", err)
 	}
-	if err := c.Destroy(); err != nil {
+	if err := c.Destroy(time.Minute); err != nil {
 		t.Errorf("Destroy of what is not there: %v", err)
 	}
 	if err := c.Create([]byte(`{"a":1}`), 0, 1, 1); err == nil || err.Error() != `{"a":1} with 3 descriptors` {

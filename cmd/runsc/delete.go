@@ -88,8 +88,8 @@ func end(c *container.Container) error {
 // hangUp has the container end, if there is a sandbox that can be asked.
 func hangUp(c *container.Container) {
 	if client, err := reach(c); err == nil {
-		// Without an answer it has ended.
-		_ = client.Destroy()
+		// Without an answer it has ended, or is to lose its gofer.
+		_ = client.Destroy(patience)
 		client.Close()
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -314,11 +315,14 @@ func (s *Sandbox) PID() int {
 // GoferPID is the gofer's process id on the host.
 func (s *Sandbox) GoferPID() int { return s.gofer.pid }
 
+// patience is how long a Sentry may take to end one of its containers.
+const patience = 10 * time.Second
+
 // Kill ends both processes and waits for their end. It may be called after Wait.
 func (s *Sandbox) Kill() {
 	if s.joined && s.Client != nil {
 		// The Sentry goes on, and is to be done with the container.
-		_ = s.Client.Destroy()
+		_ = s.Client.Destroy(patience)
 	}
 	for _, c := range []*child{s.sentry, s.gofer} {
 		if c != nil {

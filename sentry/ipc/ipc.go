@@ -17,8 +17,6 @@ import (
 
 // A Namespace is the objects that the processes of a container share.
 type Namespace struct {
-	memory *memfile.Account
-
 	mu     sync.Mutex
 	limits Limits          // guarded by mu
 	shms   table[*Segment] // guarded by mu
@@ -30,10 +28,8 @@ type Namespace struct {
 	mqID  uint64 // guarded by mu; of the last queue that was made
 }
 
-// NewNamespace returns an empty namespace, whose segments are memory's.
-func NewNamespace(memory *memfile.Account) *Namespace {
-	return &Namespace{memory: memory, limits: DefaultLimits()}
-}
+// NewNamespace returns an empty namespace.
+func NewNamespace() *Namespace { return &Namespace{limits: DefaultLimits()} }
 
 // Limits returns the namespace's.
 func (ns *Namespace) Limits() Limits {
@@ -53,6 +49,8 @@ func (ns *Namespace) SetLimit(name, value string) error {
 type Who struct {
 	Creds *auth.Creds
 	PID   int32
+	// Memory is whose the segments are that it makes.
+	Memory *memfile.Account
 }
 
 // perm is an object's owner and mode (struct kern_ipc_perm). Guarded by

@@ -44,7 +44,7 @@ func (ns *Namespace) Shmget(w Who, key int32, size uint64, flags uint32) (int32,
 		if ns.shmPagesLocked()+pages(size) > ns.limits.ShmAll {
 			return nil, linux.ENOSPC
 		}
-		mem, err := ns.memory.NewShared("sysv")
+		mem, err := w.Memory.NewShared("sysv")
 		if err != nil {
 			return nil, err
 		}

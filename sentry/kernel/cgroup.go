@@ -27,8 +27,9 @@ type Cgroup struct {
 	killed   bool                      // there will be no more tasks
 	reaped   usage
 
-	// doze is who waits for a task to wake up.
-	doze atomic.Pointer[doze]
+	doze doze // for one of its tasks
+	// tracer is told of its tasks' system calls.
+	tracer atomic.Pointer[Tracer]
 	// oomKills counts processes that OOMKill killed.
 	oomKills atomic.Int64
 }

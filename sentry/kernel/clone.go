@@ -293,14 +293,16 @@ const DefaultSlackNS = 50_000
 // first, or one that exec adds to it.
 type Init struct {
 	Namespace *PIDNamespace
-	Cgroup    *Cgroup
-	Memory    Memory // loaded; the reference becomes the task's
-	Regs      arch.Regs
-	Creds     *auth.Creds
-	Comm      string
-	Files     Files
-	UTS       *UTS
-	IPC       *ipc.Namespace // nil: a new one
+	// Joins says that the namespace is another's, whose process is to be its init.
+	Joins  bool
+	Cgroup *Cgroup
+	Memory Memory // loaded; the reference becomes the task's
+	Regs   arch.Regs
+	Creds  *auth.Creds
+	Comm   string
+	Files  Files
+	UTS    *UTS
+	IPC    *ipc.Namespace // nil: a new one
 	// Terminal becomes the process's controlling terminal if not nil.
 	Terminal *Terminal
 	Limits   [linux.RLIM_NLIMITS]linux.Rlimit
@@ -312,7 +314,8 @@ type Init struct {
 	Affinity    []byte // nil: every processor
 }
 
-// Start starts a process from outside. The first of a namespace is its init.
+// Start starts a process from outside. The first of a namespace is its init. ESRCH:
+// there is none yet, and this one only joins.
 func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	ctx, err := in.Memory.AddressSpace().NewContext()
 	if err != nil {
@@ -330,7 +333,7 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	t.sched.SetAffinity(in.Affinity)
 	t.uts, t.ipc = in.UTS, in.IPC
 	if t.ipc == nil {
-		t.ipc = ipc.NewNamespace(in.Cgroup.Host.Memory)
+		t.ipc = ipc.NewNamespace()
 	}
 	t.SetComm(in.Comm)
 	t.mem.AddressSpace().SetName(in.Comm)
@@ -340,7 +343,12 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	tg.dumpable.Store(linux.SUID_DUMP_USER)
 	t.tg = tg
 	k.tree.Lock()
-	id, err := in.Namespace.allocLocked(0, in.Cgroup)
+	var id int32
+	if in.Joins && in.Namespace.init == nil {
+		err = linux.ESRCH
+	} else {
+		id, err = in.Namespace.allocLocked(0, in.Cgroup)
+	}
 	if err != nil {
 		k.tree.Unlock()
 		ctx.Release()

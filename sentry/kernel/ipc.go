@@ -16,7 +16,9 @@ type semUndo struct {
 func (t *Task) IPC() *ipc.Namespace { return t.ipc }
 
 // IPCWho returns who t is for them.
-func (t *Task) IPCWho() ipc.Who { return ipc.Who{Creds: t.Creds(), PID: t.tg.id} }
+func (t *Task) IPCWho() ipc.Who {
+	return ipc.Who{Creds: t.Creds(), PID: t.tg.id, Memory: t.tg.cg.Host.Memory}
+}
 
 // SemUndo returns what t's exit takes back. Task goroutine only.
 func (t *Task) SemUndo() *ipc.Undo {

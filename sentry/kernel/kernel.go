@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"glovebox/sentry/arch"
@@ -32,7 +31,7 @@ type Kernel struct {
 	futexes futexTable
 	// running counts task goroutines.
 	running sync.WaitGroup
-	tracer  atomic.Pointer[Tracer]
+	doze    doze // for any task
 	log     klog
 }
 

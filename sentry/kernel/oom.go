@@ -7,37 +7,6 @@ import (
 	"glovebox/abi/linux"
 )
 
-// A doze is a wait for a task to wake up.
-type doze struct{ over chan struct{} }
-
-// Idle reports whether all tasks of cg sleep in the Sentry, so that no guest code
-// runs. The channel is closed when one wakes up after the call. One goroutine may
-// use it.
-func (cg *Cgroup) Idle() (idle bool, stirred <-chan struct{}) {
-	d := &doze{make(chan struct{})}
-	cg.doze.Store(d)
-	return !cg.awake(), d.over
-}
-
-// stir tells who asked with Idle.
-func (cg *Cgroup) stir() {
-	if d := cg.doze.Load(); d != nil && cg.doze.CompareAndSwap(d, nil) {
-		close(d.over)
-	}
-}
-
-// awake reports whether some task is not asleep in the Sentry.
-func (cg *Cgroup) awake() bool {
-	cg.k.tree.RLock()
-	defer cg.k.tree.RUnlock()
-	for t := range cg.tasks {
-		if !t.asleep.Load() && !t.gone.Load() {
-			return true
-		}
-	}
-	return false
-}
-
 // oomExempt is the oom_score_adj of a process that is never killed.
 const oomExempt = -1000
 

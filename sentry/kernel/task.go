@@ -263,7 +263,7 @@ func (t *Task) setCtx(c platform.Context) {
 func (t *Task) publish() {
 	c := t.Creds()
 	t.ctx.SetCached(&platform.Cached{
-		Watched: t.k.Tracer() != nil || t.seccomp.Load() != nil,
+		Watched: t.Tracer() != nil || t.seccomp.Load() != nil,
 		PID:     t.tg.id, TID: t.TID(), PPID: t.tg.ParentID(),
 		UID: c.UID, EUID: c.EUID, GID: c.GID, EGID: c.EGID,
 	})

@@ -13,18 +13,20 @@ type Tracer struct {
 // Wants reports whether the tracer is told of call no. A nil one is of none.
 func (tr *Tracer) Wants(no uint64) bool { return tr != nil && (tr.Only == nil || tr.Only[no]) }
 
-// Tracer returns who is told of system calls; nil is nobody.
-func (k *Kernel) Tracer() *Tracer { return k.tracer.Load() }
+// Tracer returns who is told of t's system calls; nil is nobody.
+func (t *Task) Tracer() *Tracer { return t.tg.cg.tracer.Load() }
 
-// SetTracer changes that, if old is who was told.
-func (k *Kernel) SetTracer(old, tr *Tracer) bool { return k.tracer.CompareAndSwap(old, tr) }
-
-// Republish has the tasks of ns tell the platform anew what it may answer without
-// the Sentry: nothing, while calls are traced.
-func (ns *PIDNamespace) Republish() {
-	ns.k.tree.RLock()
-	defer ns.k.tree.RUnlock()
-	for _, t := range ns.tasks {
+// SetTracer changes who is told of the system calls of cg's tasks, if old is who
+// was. The tasks tell the platform anew what it may answer without the Sentry:
+// nothing, while calls are traced.
+func (cg *Cgroup) SetTracer(old, tr *Tracer) bool {
+	if !cg.tracer.CompareAndSwap(old, tr) {
+		return false
+	}
+	cg.k.tree.RLock()
+	defer cg.k.tree.RUnlock()
+	for t := range cg.tasks {
 		t.interrupt(workPublish)
 	}
+	return true
 }

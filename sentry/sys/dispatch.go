@@ -27,7 +27,7 @@ func Dispatch(t *kernel.Task) {
 		return
 	}
 	c := &table[no]
-	if tr := t.Kernel().Tracer(); tr.Wants(no) {
+	if tr := t.Tracer(); tr.Wants(no) {
 		traced(t, c, r, tr)
 		return
 	}

@@ -143,12 +143,8 @@ func setOwner(t *kernel.Task, f *vfs.File, who int32) error {
 	if !ok {
 		return nil
 	}
-	u.OnUrgent(func() {
-		if who != 0 {
-			// One that cannot be sent is lost (send_sigurg).
-			_ = t.Kill(who, linux.SIGURG, kernel.KernelInfo(linux.SIGURG))
-		}
-	})
+	owner := t.NewOwner(who)
+	u.OnUrgent(func() { owner.Send(linux.SIGURG) })
 	return nil
 }
 

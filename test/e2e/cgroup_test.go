@@ -189,6 +189,15 @@ func TestSharedCgroup(t *testing.T) {
 	h.nothingLeft()
 }
 
+// addHog adds /hog, test/guest/hog.c, to the root of a bundle.
+func addHog(t *testing.T, dir string) {
+	t.Helper()
+	gcc := exec.Command("gcc", "-O1", "-static", "-w", "-o", filepath.Join(dir, "rootfs", "hog"), "../guest/hog.c")
+	if out, err := gcc.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
 // TestOutOfMemory: a process that takes more than the container may have is killed, the
 // container lives and says so (test/guest/hog.c).
 func TestOutOfMemory(t *testing.T) {
@@ -203,17 +212,14 @@ func TestOutOfMemory(t *testing.T) {
 		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
 		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"ro"}})
 	}, "sleep", "100000")
-	gcc := exec.Command("gcc", "-O1", "-static", "-w", "-o", filepath.Join(dir, "rootfs", "hog"), "../guest/hog.c")
-	if out, err := gcc.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	addHog(t, dir)
 	h.background("run", "--detach", "--bundle", dir, id)
 	events := make(chan string, 1)
 	go func() {
 		out, _, _ := h.finish(h.command("events", "--interval", "50ms", id))
 		events <- out
 	}()
-	for _, how := range []string{"private", "populate", "shared", "children", "tmpfs", "sockets"} {
+	for _, how := range []string{"private", "populate", "shared", "children", "tmpfs", "sysv", "sockets"} {
 		if out := h.must("exec", id, "/hog", how); out != how+": killed\n" {
 			t.Errorf("%s: %q", how, out)
 		}

@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -224,6 +226,138 @@ func TestPodLimits(t *testing.T) {
 	p.nothingLeft()
 }
 
+// TestPodSharedMemory: a segment counts for the container that made it, whoever made the
+// namespace, and while that one sleeps as well.
+func TestPodSharedMemory(t *testing.T) {
+	p := newPod(t)
+	limit := int64(64 << 20)
+	dir := p.member(ownPIDs, func(s *specs.Spec) {
+		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
+	}, "sleep", "100000")
+	addHog(t, dir)
+	small, large := p.host.id(), p.host.id()
+	p.background("run", "--detach", "--bundle", dir, small)
+	free := p.member(ownPIDs, nil, "sleep", "100000")
+	addHog(t, free)
+	p.background("run", "--detach", "--bundle", free, large)
+	if out := p.must("exec", small, "/hog", "sysv"); out != "sysv: killed\n" {
+		t.Errorf("%q", out)
+	}
+	maker := p.command("exec", small, "/hog", "make")
+	said, err := maker.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := maker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line := make([]byte, 5); true {
+		if _, err := io.ReadFull(said, line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.must("exec", large, "/hog", "fill")
+	if err := maker.Wait(); maker.ProcessState.ExitCode() != 137 {
+		t.Errorf("who made the segment: %v", err)
+	}
+	for _, id := range []string{p.first, small, large} {
+		if s := p.state(id).Status; s != specs.StateRunning {
+			t.Errorf("%s is %s", id, s)
+		}
+	}
+	p.must("delete", "--force", p.first, small, large)
+	p.nothingLeft()
+}
+
+// TestPodOrder: the first container's process is the pid namespace's init, so a member
+// that shares it starts later.
+func TestPodOrder(t *testing.T) {
+	h := newHost(t)
+	p := &pod{h, h.id()}
+	h.background("create", "--bundle", h.bundle(func(s *specs.Spec) {
+		s.Annotations = map[string]string{"io.kubernetes.cri.container-type": "sandbox"}
+	}, "sleep", "100001"), p.first)
+	id := h.id()
+	dir := p.member(nil, nil, "sleep", "100000")
+	h.background("create", "--bundle", dir, id)
+	p.fails("container "+p.first+", whose pid namespace", "start", id)
+	p.must("delete", id)
+	h.background("create", "--bundle", dir, id)
+	own := p.start(ownPIDs, nil, "sleep", "100000")
+	p.must("start", p.first)
+	p.must("start", id)
+	if out := p.must("exec", p.first, "cat", "/proc/1/cmdline"); out != "sleep\x00100001\x00" {
+		t.Errorf("process 1: %q", out)
+	}
+	p.must("delete", "--force", p.first, id, own)
+	p.nothingLeft()
+}
+
+// TestPodRenames: two containers that move folders of one file system to and fro, one
+// by the other's root, do not wait for each other.
+func TestPodRenames(t *testing.T) {
+	p := newPod(t)
+	id := p.start(nil, nil, "sleep", "100000")
+	p.must("exec", p.first, "mkdir", "-p", "/dev/shm/a/x/1", "/dev/shm/b/y/2")
+	const script = "cd $1; i=0; while [ $i -lt 200 ]; do mv $2/$4 $3/ && mv $3/$4 $2/ || exit 1; i=$((i+1)); done"
+	var both sync.WaitGroup
+	for _, args := range [][]string{
+		{"exec", p.first, "sh", "-c", script, "sh", "/dev/shm", "a", "b", "x"},
+		{"exec", id, "sh", "-c", script, "sh", "/proc/1/root/dev/shm", "b", "a", "y"},
+	} {
+		both.Go(func() {
+			if _, errs, status := p.runsc(args...); status != 0 {
+				t.Errorf("status %d: %s", status, errs)
+			}
+		})
+	}
+	both.Wait()
+	p.must("delete", "--force", p.first, id)
+	p.nothingLeft()
+}
+
+// TestPodStrace: the calls of one container are told, not those of the others.
+func TestPodStrace(t *testing.T) {
+	p := newPod(t)
+	busy := []string{"sh", "-c", "while :; do sleep 0.01; done"}
+	a, b := p.start(ownPIDs, nil, busy...), p.start(nil, nil, "sh", "-c", "while :; do cat /etc/passwd; sleep 0.01; done")
+	cmd := p.command("debug", "--strace=openat,nanosleep,clock_nanosleep", a)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	seen := make([]byte, 4096)
+	if _, err := io.ReadFull(out, seen); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait() // it was killed
+	if s := string(seen); !strings.Contains(s, "nanosleep") || strings.Contains(s, "passwd") {
+		t.Errorf("trace of one:\n%s", s)
+	}
+	p.must("delete", "--force", p.first, a, b)
+	p.nothingLeft()
+}
+
+// TestPodStuck: a Sentry that does not answer does not keep its containers from being
+// deleted.
+func TestPodStuck(t *testing.T) {
+	if os.Getenv("GLOVEBOX_FULL") == "" {
+		t.Skip("waits for 30 s; in make test-full")
+	}
+	p := newPod(t)
+	id := p.start(nil, nil, "sleep", "100000")
+	if err := syscall.Kill(p.state(p.first).Pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	p.must("delete", "--force", id)
+	p.must("delete", "--force", p.first)
+	p.nothingLeft()
+}
+
 // TestPodTerminal: job control on a terminal of a container beside the first.
 func TestPodTerminal(t *testing.T) {
 	p := newPod(t)
@@ -272,6 +406,9 @@ func TestPodChurn(t *testing.T) {
 			if out, errs, status := p.runsc("run", "--bundle", d, p.host.id()); status != 3 {
 				t.Fatalf("status %d, %q, %q", status, out, errs)
 			}
+		}
+		if out, err := p.onPty("exec", "--tty", p.first, "sh", "-c", "echo by name > $(tty)"); err != nil || !strings.Contains(out, "by name") {
+			t.Fatalf("on a terminal: %v, %q", err, out)
 		}
 	}
 	for range 5 {

@@ -136,6 +136,21 @@ func (p *pty) jobControl() {
 	p.send("exit 3\n")
 }
 
+// onPty runs runsc on a terminal of its own, and returns what came out.
+func (h *host) onPty(args ...string) (string, error) {
+	h.t.Helper()
+	p, slave := newPty(h.t)
+	cmd := h.command(args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	err := cmd.Start()
+	slave.Close()
+	if err == nil {
+		err = cmd.Wait()
+	}
+	return p.output(), err
+}
+
 // TestTerminal passes runsc's own terminal through, natively as well to know that
 // the dialogue is right.
 func TestTerminal(t *testing.T) {

@@ -1,6 +1,7 @@
 // Takes more memory than its container may have, in the way that argv[1] names, in a
 // child that the kernel is to kill. Exits with 0 if the child was killed and the
-// parent lives to say so.
+// parent lives to say so. "make" and "fill" are two containers: what one makes the
+// other fills.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -8,16 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MORE (200 << 20)
 
+static void fill(char *p) {
+	for (long i = 0; i < MORE; i += 4096) p[i] = 1;
+}
+
 static void touch(int flags) {
 	char *p = mmap(0, MORE, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
 	if (p == MAP_FAILED) _exit(1);
-	for (long i = 0; i < MORE; i += 4096) p[i] = 1;
+	fill(p);
 }
 
 // Many small ones, some of which go, and who made them.
@@ -42,6 +48,21 @@ static void file(void) {
 	pause();
 }
 
+static char *segment(int flags) {
+	char *p = shmat(shmget(0x607, MORE, flags | 0600), 0, 0);
+	if (p == (char *)-1) _exit(1);
+	return p;
+}
+
+// System V memory is whoever's who made it.
+static void sysv(void) {
+	int id = shmget(IPC_PRIVATE, MORE, 0600);
+	char *p = shmat(id, 0, 0);
+	shmctl(id, IPC_RMID, 0);
+	if (p == (char *)-1) _exit(1);
+	fill(p);
+}
+
 // What is on the way between sockets is the kernel's.
 static void sockets(void) {
 	static char buf[1 << 16];
@@ -55,6 +76,16 @@ static void sockets(void) {
 
 int main(int argc, char **argv) {
 	int status;
+	if (!strcmp(argv[1], "fill")) {
+		fill(segment(0));
+		return 0;
+	}
+	if (!strcmp(argv[1], "make")) {
+		segment(IPC_CREAT);
+		puts("made");
+		fflush(stdout);
+		pause();
+	}
 	pid_t p = fork();
 	if (p == 0) {
 		if (!strcmp(argv[1], "private")) touch(MAP_PRIVATE);
@@ -63,6 +94,7 @@ int main(int argc, char **argv) {
 		if (!strcmp(argv[1], "children")) children();
 		if (!strcmp(argv[1], "tmpfs")) file();
 		if (!strcmp(argv[1], "sockets")) sockets();
+		if (!strcmp(argv[1], "sysv")) sysv();
 		_exit(0);
 	}
 	if (waitpid(p, &status, 0) != p || !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {

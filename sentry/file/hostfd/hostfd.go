@@ -52,11 +52,12 @@ func (r Regular) Seek(_ *vfs.Ctx, _, off int64, whence int) (int64, error) {
 	return to, nil
 }
 
-// New returns the file of descriptor fd, which becomes the File's. Those of
-// others that are the same file of the host share its locks.
+// New returns the file of descriptor fd, which becomes the File's, or is closed. Those
+// of others that are the same file of the host share its locks.
 func New(fd int, others ...*File) (*File, error) {
 	f := &File{fd: fd, stop: -1, locks: new(vfs.Locks)}
 	if err := unix.Fstat(fd, &f.stat); err != nil {
+		unix.Close(fd)
 		return nil, err
 	}
 	for _, o := range others {
@@ -68,6 +69,7 @@ func New(fd int, others ...*File) (*File, error) {
 	if f.waits {
 		var err error
 		if f.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+			unix.Close(fd)
 			return nil, err
 		}
 	}
