@@ -109,9 +109,10 @@ func (p *pty) resize(rows, columns uint16) {
 	}
 }
 
-// job says what happens to it. What is typed is echoed, so the words are split.
-const job = `sh -c 'trap "echo con''tinued" CONT; trap "echo inter''rupted; exit 9" INT; trap "stty size" WINCH; ` +
-	`echo sta''rted; while :; do sleep 0.05; done'` + "\n"
+// job says what happens to it. What is typed is echoed, so the words are split. It makes
+// no process while it waits: who is in vfork(2) when its child stops does not stop itself.
+const job = `sh -c 'sleep 1000 & trap "echo con''tinued" CONT; trap "echo inter''rupted; kill $!; exit 9" INT; ` +
+	`trap "stty size" WINCH; echo sta''rted; while :; do wait; done'` + "\n"
 
 // jobControl drives an interactive shell: a job is stopped by Ctrl-Z, continued by
 // fg, told of a new window size, and ended by Ctrl-C.
