@@ -53,7 +53,7 @@ var layers = []string{
 	"oci/bundle oci/cgroup",
 	"oci/container oci/hooks oci/sandbox",
 	"cmd/runsc",
-	"test/e2e test/bench",
+	"test/e2e test/bench test/vm",
 }
 
 // TestLayers checks every import of this module against the layers.

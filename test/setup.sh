@@ -37,10 +37,19 @@ if ((${#missing[@]})); then
 fi
 # Clients, without which their tests are skipped: not every machine may have them.
 ((EUID == 0)) || exit 0
-for client in dockerd:docker.io podman:podman /usr/bin/catatonit:catatonit; do
+for client in dockerd:docker.io podman:podman /usr/bin/catatonit:catatonit qemu-system-x86_64:qemu-system-x86 /lib/systemd/systemd:systemd; do
 	command -v "${client%:*}" >/dev/null && continue
 	package=${client#*:}
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$package" ||
 		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$package") ||
 		echo "no $package: its test will be skipped"
 done
+# The kernel of the emulated machine (test/vm).
+cd "$(dirname "$0")/.."
+if [[ ! -f .vm/vmlinuz ]] && command -v qemu-system-x86_64 >/dev/null; then
+	rm -rf .vm && mkdir -p .vm/package
+	kernel=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/{print $2; exit}')
+	(cd .vm/package && apt-get download -qq "$kernel" 2>/dev/null && dpkg-deb -x ./*.deb . && mv boot/vmlinuz-* ../vmlinuz) ||
+		echo "no kernel: tests in an emulated machine will be skipped"
+	rm -rf .vm/package
+fi

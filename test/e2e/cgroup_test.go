@@ -5,25 +5,65 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
-// controller returns the directory of a cgroup in a v1 hierarchy of this machine.
+const cgroups = "/sys/fs/cgroup"
+
+// unified reports whether the host has the second version of control groups, and for
+// everything.
+func unified() bool {
+	_, err := os.Stat(cgroups + "/cgroup.controllers")
+	return err == nil
+}
+
+// controller returns the directory of a cgroup in a hierarchy of this machine.
 func controller(t *testing.T, name, path string) string {
 	t.Helper()
-	root := filepath.Join("/sys/fs/cgroup", name)
-	f, err := os.CreateTemp(root, "")
-	if os.IsNotExist(err) || os.Getuid() != 0 {
-		t.Skipf("host feature missing: cgroup v1 %s, writable", name)
+	if unified() {
+		name = ""
 	}
-	if err == nil {
-		f.Close()
+	if os.Getuid() != 0 || unix.Access(filepath.Join(cgroups, name, "cgroup.procs"), unix.W_OK) != nil {
+		t.Skipf("host feature missing: control groups with %s, writable", name)
 	}
-	return filepath.Join(root, path)
+	return filepath.Join(cgroups, name, path)
+}
+
+// limits are the files of the host's groups that show limits, and what they show.
+type limits struct {
+	memory, pids, quota, weight string
+	// showQuota is for microseconds in 100,000, showShares for cpu.shares.
+	showQuota, showShares func(n int64) string
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+// limitsHere are those of this machine, for path.
+func limitsHere(t *testing.T, path string) limits {
+	if unified() {
+		dir := controller(t, "", path)
+		return limits{
+			dir + "/memory.max", dir + "/pids.max", dir + "/cpu.max", dir + "/cpu.weight",
+			func(n int64) string { return number(n) + " 100000" },
+			// As github.com/opencontainers/cgroups converts them.
+			func(n int64) string { return map[int64]string{256: "35", 512: "59"}[n] },
+		}
+	}
+	return limits{
+		controller(t, "memory", path) + "/memory.limit_in_bytes", controller(t, "pids", path) + "/pids.max",
+		controller(t, "cpu", path) + "/cpu.cfs_quota_us", controller(t, "cpu", path) + "/cpu.shares", number, number,
+	}
+}
+
+// dirs are the folders of the files.
+func (l *limits) dirs() []string {
+	return []string{filepath.Dir(l.memory), filepath.Dir(l.pids), filepath.Dir(l.quota)}
 }
 
 // word reads a file of one word.
@@ -48,9 +88,9 @@ func TestCgroups(t *testing.T) {
 	h := newHost(t)
 	id := h.id()
 	path := "/glovebox-e2e/" + id
-	mem, pids, cpu := controller(t, "memory", path), controller(t, "pids", path), controller(t, "cpu", path)
+	host := limitsHere(t, path)
 	t.Cleanup(func() {
-		for _, dir := range []string{mem, pids, cpu} {
+		for _, dir := range host.dirs() {
 			_ = os.Remove(filepath.Dir(dir))
 		}
 	})
@@ -65,7 +105,7 @@ func TestCgroups(t *testing.T) {
 	}, "sleep", "100000")
 	h.background("create", "--bundle", dir, id)
 	sandbox := strconv.Itoa(h.state(id).Pid)
-	for _, d := range []string{mem, pids, cpu} {
+	for _, d := range host.dirs() {
 		procs := strings.Fields(word(t, d, "cgroup.procs"))
 		found := false
 		for _, p := range procs {
@@ -76,22 +116,22 @@ func TestCgroups(t *testing.T) {
 			t.Errorf("%s: processes %v, want %s and the others", d, procs, sandbox)
 		}
 	}
-	check := func(want int64, name ...string) {
+	check := func(want, name string) {
 		t.Helper()
-		if got := word(t, name...); got != strconv.FormatInt(want, 10) {
-			t.Errorf("%s is %s, want %d", filepath.Join(name...), got, want)
+		if got := word(t, name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
 		}
 	}
-	check(limit+128<<20, mem, "memory.limit_in_bytes")
-	check(tasks+1024, pids, "pids.max")
-	check(quota, cpu, "cpu.cfs_quota_us")
-	check(512, cpu, "cpu.shares")
+	check(number(limit+128<<20), host.memory)
+	check(number(tasks+1024), host.pids)
+	check(host.showQuota(quota), host.quota)
+	check(host.showShares(512), host.weight)
 	h.must("start", id)
 	if out := h.must("exec", id, "sh", "-c", "grep MemTotal /proc/meminfo; nproc"); out != "MemTotal:          65536 kB\n1\n" {
 		t.Errorf("inside: %q", out)
 	}
 	shown := "cd /sys/fs/cgroup; cat memory.max pids.max cpu.max cpu.weight; grep -c . cgroup.procs; stat -fc %t .; mkdir x"
-	if out, errs, _ := h.runsc("exec", id, "sh", "-c", shown); out != "67108864\n12\n50000 100000\n20\n3\n63677270\n" ||
+	if out, errs, _ := h.runsc("exec", id, "sh", "-c", shown); out != "67108864\n12\n50000 100000\n59\n3\n63677270\n" ||
 		!strings.Contains(errs, "Read-only file system") {
 		t.Errorf("inside: %q, %q", out, errs)
 	}
@@ -102,10 +142,10 @@ func TestCgroups(t *testing.T) {
 	}
 	h.must("exec", id, "sh", "-c", "kill -9 -1; true")
 	h.must("update", "--pids-limit", "100", "--memory", "134217728", "--cpu-share", "256", id)
-	check(128<<20+128<<20, mem, "memory.limit_in_bytes")
-	check(100+1024, pids, "pids.max")
-	check(256, cpu, "cpu.shares")
-	check(quota, cpu, "cpu.cfs_quota_us")
+	check(number(128<<20+128<<20), host.memory)
+	check(number(100+1024), host.pids)
+	check(host.showShares(256), host.weight)
+	check(host.showQuota(quota), host.quota)
 	if out := h.must("exec", id, "sh", "-c", "grep MemTotal /proc/meminfo; n=0; while [ $n -lt 20 ]; do sleep 100 >/dev/null 2>&1 & n=$((n+1)); done"); out != "MemTotal:         131072 kB\n" {
 		t.Errorf("after update: %q", out)
 	}
@@ -114,14 +154,14 @@ func TestCgroups(t *testing.T) {
 	if _, errs, status := h.finish(cmd); status != 0 {
 		t.Error(errs)
 	}
-	check(70000, cpu, "cpu.cfs_quota_us")
+	check(host.showQuota(70000), host.quota)
 	if out := h.must("exec", id, "cat", "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/memory.max"); out != "70000 100000\n134217728\n" {
 		t.Errorf("inside: %q", out)
 	}
-	check(100+1024, pids, "pids.max")
+	check(number(100+1024), host.pids)
 	h.fails("cpu.cpus", "update", "--cpuset-cpus", "many", id)
 	h.must("delete", "--force", id)
-	for _, d := range []string{mem, pids, cpu} {
+	for _, d := range host.dirs() {
 		if _, err := os.Stat(d); err == nil {
 			t.Errorf("left: %s", d)
 		}
@@ -136,9 +176,56 @@ func TestCgroups(t *testing.T) {
 	if out := h.must("--ignore-cgroups", "run", "--bundle", dir, id); !strings.HasPrefix(out, "MemTotal") {
 		t.Errorf("--ignore-cgroups: %q", out)
 	}
-	if _, err := os.Stat(mem); err == nil {
-		t.Errorf("left: %s", mem)
+	if _, err := os.Stat(host.memory); err == nil {
+		t.Errorf("left: %s", host.memory)
 	}
+	h.nothingLeft()
+}
+
+// TestSystemd: the group is a scope that systemd makes, with limits that update changes.
+func TestSystemd(t *testing.T) {
+	if _, err := os.Stat("/run/systemd/private"); err != nil || !unified() {
+		t.Skip("host feature missing: systemd with unified control groups")
+	}
+	h := newHost(t)
+	limit, tasks, quota, period := int64(64<<20), int64(12), int64(50000), uint64(100000)
+	for _, c := range []struct{ path, dir string }{
+		{"system.slice:e2e:ID", "/system.slice/e2e-ID.scope"},
+		{"", "/system.slice/runsc-ID.scope"},
+		{"e2e-nest.slice:runsc:ID", "/e2e.slice/e2e-nest.slice/runsc-ID.scope"},
+	} {
+		id := h.id()
+		dir := cgroups + strings.ReplaceAll(c.dir, "ID", id)
+		b := h.bundle(func(s *specs.Spec) {
+			s.Linux.CgroupsPath = strings.ReplaceAll(c.path, "ID", id)
+			s.Linux.Resources = &specs.LinuxResources{
+				Memory: &specs.LinuxMemory{Limit: &limit}, Pids: &specs.LinuxPids{Limit: &tasks}, CPU: &specs.LinuxCPU{Quota: &quota, Period: &period},
+			}
+		}, "sleep", "100000")
+		h.background("--systemd-cgroup", "create", "--bundle", b, id)
+		if all := strings.Fields(word(t, dir, "cgroup.procs")); len(all) < 4 || !slices.Contains(all, strconv.Itoa(h.state(id).Pid)) {
+			t.Errorf("%s: processes %v", dir, all)
+		}
+		for name, want := range map[string]string{
+			"memory.max": number(limit + 128<<20), "pids.max": number(tasks + 1024), "cpu.max": "50000 100000",
+		} {
+			if got := word(t, dir, name); got != want {
+				t.Errorf("%s/%s is %s, want %s", dir, name, got, want)
+			}
+		}
+		h.must("start", id)
+		if out := h.must("exec", id, "grep", "MemTotal", "/proc/meminfo"); strings.Join(strings.Fields(out), " ") != "MemTotal: 65536 kB" {
+			t.Errorf("inside: %q", out)
+		}
+		h.must("--systemd-cgroup", "update", "--memory", number(limit*2), id)
+		if got := word(t, dir, "memory.max"); got != number(limit*2+128<<20) {
+			t.Errorf("after update: %s", got)
+		}
+		h.must("delete", "--force", id)
+		eventually(t, dir+" is gone", func() bool { _, err := os.Stat(dir); return err != nil })
+	}
+	h.fails("want slice:prefix:name", "--systemd-cgroup", "run", "--bundle",
+		h.bundle(func(s *specs.Spec) { s.Linux.CgroupsPath = "/not/a/scope" }, "true"), h.id())
 	h.nothingLeft()
 }
 
@@ -149,8 +236,8 @@ func TestSharedCgroup(t *testing.T) {
 	path := "/glovebox-e2e/" + h.id()
 	pids := controller(t, "pids", path)
 	t.Cleanup(func() {
-		all, _ := filepath.Glob("/sys/fs/cgroup/*/glovebox-e2e")
-		for _, dir := range all {
+		all, _ := filepath.Glob(cgroups + "/*/glovebox-e2e")
+		for _, dir := range append(all, cgroups+"/glovebox-e2e") {
 			_ = os.Remove(dir)
 		}
 	})

@@ -9,6 +9,7 @@ package cgroup
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -135,13 +136,13 @@ func cpuMax(o *Options, w *bytes.Buffer) {
 }
 
 // weight is the same as shares on cgroup v2's scale, as container runtimes have
-// it: 2 is 1, 262144 is 10000.
+// it: 2 is 1, 1024 is 100, 262144 is 10000.
 func weight(shares uint64) uint64 {
 	if shares == 0 {
 		return 100
 	}
-	shares = min(max(shares, 2), 262144)
-	return 1 + (shares-2)*9999/262142
+	l := math.Log2(float64(min(max(shares, 2), 262144)))
+	return uint64(math.Ceil(math.Pow(10, (l*l+125*l)/612-7.0/34)))
 }
 
 func cpuStat(o *Options, w *bytes.Buffer) {
