@@ -12,10 +12,10 @@ import (
 const heapBase = 16 << 20
 
 // charged is what the container has in memory, in bytes: that of its processes, each
-// page once, of its tmpfs files, and what it made the Sentry keep for it beside files:
-// what is in pipes and sockets, and all it knows of them. Some of that may be garbage.
-// Of several containers nobody knows whose it is: there it does not count. Neither does
-// what the host caches of files, as it can be dropped.
+// page once, of its tmpfs files, what is in its pipes, sockets and queues, and what the
+// Sentry knows of all that. The last may be garbage, and of several containers nobody
+// knows whose it is: there it does not count. Neither does what the host caches of files,
+// as it can be dropped.
 func (c *container) charged() uint64 {
 	total := c.memory.Total()
 	if !c.sandbox.alone() {

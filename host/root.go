@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -121,6 +122,9 @@ func EnterRoot(tree int) error {
 	// With both names alike the old root lands on top of the new one, from
 	// where it can be unmounted: pivot_root(2), NOTES.
 	if err := unix.PivotRoot(".", "."); err != nil {
+		if err == unix.EINVAL {
+			return errors.New("pivot_root: the host's root is its initial ramfs, which cannot be left: switch_root(8) to another first")
+		}
 		return fmt.Errorf("pivot_root: %w", err)
 	}
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {

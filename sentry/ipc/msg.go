@@ -5,6 +5,7 @@ import (
 
 	"glovebox/abi/linux"
 	"glovebox/lib/wait"
+	"glovebox/sentry/memfile"
 )
 
 // A Queue is a message queue. Its fields are guarded by Namespace.mu.
@@ -23,6 +24,16 @@ type Queue struct {
 type message struct {
 	kind int64
 	text []byte
+	// memory is the sender's, which is charged.
+	memory *memfile.Account
+}
+
+// messageCost is what a message takes beside its text, in bytes (struct msg_msg).
+const messageCost = 48
+
+// charge counts the message, or, with -1, no more.
+func (m *message) charge(sign int64) {
+	m.memory.Heap.Add(sign * int64(len(m.text)+messageCost))
 }
 
 // Msgget is msgget(2).
@@ -61,7 +72,9 @@ func (q *Queue) Send(w Who, kind int64, text []byte) error {
 	if q.bytes+uint64(len(text)) > q.most || uint64(len(q.msgs)) >= q.most {
 		return linux.EAGAIN
 	}
-	q.msgs = append(q.msgs, message{kind, text})
+	m := message{kind, text, w.Memory}
+	m.charge(1)
+	q.msgs = append(q.msgs, m)
 	q.bytes += uint64(len(text))
 	q.stime, q.lspid = now(), w.PID
 	q.changed.Notify(wait.In)
@@ -84,6 +97,7 @@ func (q *Queue) Receive(w Who, kind int64, size uint64, flags uint32) (int64, []
 	if uint64(len(m.text)) > size && flags&linux.MSG_NOERROR == 0 {
 		return 0, nil, linux.E2BIG
 	}
+	m.charge(-1)
 	q.msgs = slices.Delete(q.msgs, i, i+1)
 	q.bytes -= uint64(len(m.text))
 	q.rtime, q.lrpid = now(), w.PID
@@ -160,6 +174,9 @@ func (ns *Namespace) MsgRemove(w Who, id int32) error {
 	}
 	if !q.owned(w) {
 		return linux.EPERM
+	}
+	for i := range q.msgs {
+		q.msgs[i].charge(-1)
 	}
 	q.removed, q.msgs = true, nil
 	ns.msgs.remove(q)

@@ -44,7 +44,9 @@ func pipe2(t *kernel.Task, to Addr, flags Flags) (uintptr, error) {
 	if flags&^(linux.O_CLOEXEC|linux.O_NONBLOCK|linux.O_DIRECT) != 0 {
 		return 0, linux.EINVAL
 	}
-	r, w := pipe.New(pipe.AccountOf(t.User().PipePages(), t.Creds()))
+	a := pipe.AccountOf(t.User().PipePages(), t.Creds())
+	a.Heap = ioCtx(t).Heap
+	r, w := pipe.New(a)
 	w.SetFlags(uint32(flags))
 	status := uint32(flags) & (linux.O_NONBLOCK | linux.O_DIRECT)
 	return 0, addPair(t, to, cloexec(uint32(flags)),

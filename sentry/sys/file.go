@@ -75,6 +75,7 @@ func cloexec(flags uint32) vfs.FDFlags {
 func ioCtx(t *kernel.Task) *vfs.Ctx {
 	c := &scratchOf(t).ctx
 	c.Creds, c.TGID, c.Task = t.Creds(), t.Group().ID(), t
+	c.Heap = &t.Group().Cgroup().Host.Memory.Heap
 	c.FileLimit = t.Group().Limits().Cur(linux.RLIMIT_FSIZE)
 	return c
 }

@@ -1,6 +1,8 @@
 package vfs
 
 import (
+	"sync/atomic"
+
 	"glovebox/abi/linux"
 	"glovebox/lib/wait"
 	"glovebox/sentry/auth"
@@ -21,6 +23,9 @@ type Ctx struct {
 	FileLimit uint64
 	// TGID is the thread group id, for locks and SIGIO.
 	TGID int32
+	// Heap counts the bytes that the Sentry keeps for the caller (memory of its
+	// control group); nil for nobody.
+	Heap *atomic.Int64
 	// Task is the *kernel.Task, for file systems above the kernel; nil for
 	// the Sentry's own work.
 	Task any

@@ -226,9 +226,9 @@ func TestPodLimits(t *testing.T) {
 	p.nothingLeft()
 }
 
-// TestPodSharedMemory: a segment counts for the container that made it, whoever made the
-// namespace, and while that one sleeps as well.
-func TestPodSharedMemory(t *testing.T) {
+// TestPodMemory: what the Sentry keeps counts for the container that made it. A segment
+// does whoever made the namespace, and while its maker sleeps as well.
+func TestPodMemory(t *testing.T) {
 	p := newPod(t)
 	limit := int64(64 << 20)
 	dir := p.member(ownPIDs, func(s *specs.Spec) {
@@ -240,8 +240,10 @@ func TestPodSharedMemory(t *testing.T) {
 	free := p.member(ownPIDs, nil, "sleep", "100000")
 	addHog(t, free)
 	p.background("run", "--detach", "--bundle", free, large)
-	if out := p.must("exec", small, "/hog", "sysv"); out != "sysv: killed\n" {
-		t.Errorf("%q", out)
+	for _, how := range []string{"sysv", "sockets", "pipes"} {
+		if out := p.must("exec", small, "/hog", how); out != how+": killed\n" {
+			t.Errorf("%q", out)
+		}
 	}
 	maker := p.command("exec", small, "/hog", "make")
 	said, err := maker.StdoutPipe()

@@ -37,11 +37,15 @@ static void children(void) {
 	touch(MAP_PRIVATE);
 }
 
+static void worst(void) {
+	int adj = open("/proc/self/oom_score_adj", O_WRONLY);
+	write(adj, "1000", 4);
+}
+
 // A file in memory, which is nobody's in particular.
 static void file(void) {
 	static char buf[1 << 20];
-	int adj = open("/proc/self/oom_score_adj", O_WRONLY);
-	write(adj, "1000", 4);
+	worst();
 	int fd = open("/dev/shm/hog", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	unlink("/dev/shm/hog");
 	for (int i = 0; i < MORE >> 20; i++) write(fd, buf, sizeof buf);
@@ -63,11 +67,22 @@ static void sysv(void) {
 	fill(p);
 }
 
+static void pipes(void) {
+	static char buf[1 << 16];
+	int p[2];
+	worst();
+	while (pipe2(p, O_NONBLOCK) == 0) {
+		fcntl(p[1], F_SETPIPE_SZ, 1 << 20);
+		while (write(p[1], buf, sizeof buf) > 0);
+	}
+	pause();
+}
+
 // What is on the way between sockets is the kernel's.
 static void sockets(void) {
 	static char buf[1 << 16];
-	int adj = open("/proc/self/oom_score_adj", O_WRONLY), s[2];
-	write(adj, "1000", 4);
+	int s[2];
+	worst();
 	while (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s) == 0)
 		for (int i = 0; i < 2; i++)
 			while (write(s[i], buf, sizeof buf) > 0);
@@ -95,6 +110,7 @@ int main(int argc, char **argv) {
 		if (!strcmp(argv[1], "tmpfs")) file();
 		if (!strcmp(argv[1], "sockets")) sockets();
 		if (!strcmp(argv[1], "sysv")) sysv();
+		if (!strcmp(argv[1], "pipes")) pipes();
 		_exit(0);
 	}
 	if (waitpid(p, &status, 0) != p || !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {

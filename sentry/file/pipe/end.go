@@ -51,7 +51,7 @@ var (
 // New returns the ends of a new pipe (pipe(2)).
 func New(a Account) (r, w *End) {
 	p := newPipe()
-	p.account = a
+	p.account, p.heap = a, a.Heap
 	if !a.take(DefaultSize / guest.PageSize) {
 		// Two pages always are there (PIPE_MIN_DEF_BUFFERS).
 		p.size = 2 * guest.PageSize
@@ -77,17 +77,21 @@ const (
 )
 
 // Open opens f. It does not block: without NonBlock the caller waits until
-// End.Opened says that the other side has come.
-func (f *FIFO) Open(mode Mode, flags OpenFlags) (*End, error) {
+// End.Opened says that the other side has come. What the pipe holds counts in the heap
+// of who opened it first.
+func (f *FIFO) Open(mode Mode, flags OpenFlags, heap *atomic.Int64) (*End, error) {
 	if f.p.Load() == nil {
 		f.p.CompareAndSwap(nil, newPipe())
 	}
-	return f.p.Load().open(mode, flags)
+	return f.p.Load().open(mode, flags, heap)
 }
 
-func (p *Pipe) open(mode Mode, flags OpenFlags) (*End, error) {
+func (p *Pipe) open(mode Mode, flags OpenFlags, heap *atomic.Int64) (*End, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.heap == nil && len(p.ring) == 0 {
+		p.heap = heap
+	}
 	nonblock := flags&NonBlock != 0
 	waits := flags&unnamed == 0
 	if mode == Write && nonblock && p.readers == 0 && waits {
@@ -194,6 +198,8 @@ func (e *End) Release() {
 		p.writers--
 	}
 	if p.readers == 0 && p.writers == 0 {
+		p.chargeLocked(-len(p.ring))
+		p.heap = nil
 		p.ring, p.recs, p.head, p.tail = nil, nil, 0, 0
 		p.account.take(-int64(p.size) / guest.PageSize)
 		p.account.Pages = nil // should it be opened again, it is not counted
@@ -207,9 +213,9 @@ func (e *End) Release() {
 
 // Reopen implements vfs.Reopener: through /proc/PID/fd a pipe opens as a FIFO
 // that waits for nobody (fifo_open).
-func (e *End) Reopen(_ *vfs.Ctx, flags uint32) (vfs.FileOps, error) {
+func (e *End) Reopen(c *vfs.Ctx, flags uint32) (vfs.FileOps, error) {
 	mode, how := modeOf(flags)
-	n, err := e.p.open(mode, how|unnamed)
+	n, err := e.p.open(mode, how|unnamed, c.Heap)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ type named struct {
 }
 
 // Open opens the FIFO that inode is (fifo(7)); it is a VFS's FIFO function.
-func (fs *FIFOs) Open(_ *vfs.Ctx, inode vfs.Inode, flags uint32) (vfs.FileOps, error) {
+func (fs *FIFOs) Open(c *vfs.Ctx, inode vfs.Inode, flags uint32) (vfs.FileOps, error) {
 	fs.mu.Lock()
 	if fs.open == nil {
 		fs.open = map[vfs.Inode]*named{}
@@ -32,7 +32,8 @@ func (fs *FIFOs) Open(_ *vfs.Ctx, inode vfs.Inode, flags uint32) (vfs.FileOps, e
 	}
 	n.opens++
 	fs.mu.Unlock()
-	e, err := n.fifo.Open(modeOf(flags))
+	mode, how := modeOf(flags)
+	e, err := n.fifo.Open(mode, how, c.Heap)
 	if err != nil {
 		fs.closed(inode)
 		return nil, err

@@ -34,13 +34,15 @@ const UserPages = 16384
 type Account struct {
 	// Pages counts those of all the user's pipes.
 	Pages *atomic.Int64
+	// Heap counts the bytes that a pipe takes; nil: nobody does.
+	Heap *atomic.Int64
 	// Privileged users have no limit (CAP_SYS_RESOURCE, CAP_SYS_ADMIN).
 	Privileged bool
 }
 
 // AccountOf is the account of a process with the credentials c.
 func AccountOf(pages *atomic.Int64, c *auth.Creds) Account {
-	return Account{pages, c.Has(auth.CapSysResource) || c.Has(auth.CapSysAdmin)}
+	return Account{Pages: pages, Privileged: c.Has(auth.CapSysResource) || c.Has(auth.CapSysAdmin)}
 }
 
 // take counts n pages more: false, and none, if that is too much.
@@ -68,9 +70,11 @@ type Pipe struct {
 	ring []byte // guarded by mu; a power of two long, or nil
 	// head and tail count bytes ever read and written. Guarded by mu.
 	head, tail uint64
-	size       int      // the capacity; guarded by mu
-	account    Account  // of who made it; without Pages for a FIFO
-	recs       []record // guarded by mu; packet mode: what the ring holds
+	size       int     // the capacity; guarded by mu
+	account    Account // of who made it; without Pages for a FIFO
+	// heap is of who opened it first, charged with the ring; nil for nobody. Guarded by mu.
+	heap *atomic.Int64
+	recs []record // guarded by mu; packet mode: what the ring holds
 	// readers and writers are open ends, opensR and opensW how many there ever
 	// were. Guarded by mu.
 	readers, writers int
@@ -150,7 +154,15 @@ func (p *Pipe) resizeLocked(size int) {
 		done += copy(ring[done:], p.dataLocked(n-done))
 		p.head = p.tail - uint64(n-done)
 	}
+	p.chargeLocked(size - len(p.ring))
 	p.ring, p.head, p.tail = ring, 0, uint64(n)
+}
+
+// chargeLocked counts n bytes more of ring.
+func (p *Pipe) chargeLocked(n int) {
+	if p.heap != nil {
+		p.heap.Add(int64(n))
+	}
 }
 
 // roomLocked is how many bytes can be written. In packet mode a record takes a

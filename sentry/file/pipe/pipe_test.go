@@ -145,28 +145,28 @@ func TestPackets(t *testing.T) {
 
 func TestFIFO(t *testing.T) {
 	var f FIFO
-	if _, err := f.Open(Write, NonBlock); err != linux.ENXIO {
+	if _, err := f.Open(Write, NonBlock, nil); err != linux.ENXIO {
 		t.Errorf("write-only open: %v", err)
 	}
-	r, _ := f.Open(Read, NonBlock)
+	r, _ := f.Open(Read, NonBlock, nil)
 	if r.Opened() != nil || r.Ready() != 0 {
 		t.Errorf("opened %v, ready %#x", r.Opened(), r.Ready())
 	}
 	if got, err := get(t, r, 1); len(got) != 0 || err != nil {
 		t.Errorf("read without writers: %v", err)
 	}
-	w, _ := f.Open(Write, NonBlock)
+	w, _ := f.Open(Write, NonBlock, nil)
 	w.Release()
 	if r.Ready() != wait.Hup {
 		t.Errorf("ready %#x after a writer left", r.Ready())
 	}
 	r.Release()
 
-	r, _ = f.Open(Read, 0)
+	r, _ = f.Open(Read, 0, nil)
 	if r.Opened() != linux.EAGAIN {
 		t.Error("a reader did not wait")
 	}
-	w, _ = f.Open(Write, 0)
+	w, _ = f.Open(Write, 0, nil)
 	w.Release()
 	if r.Opened() != nil {
 		t.Error("a reader missed the writer that came and went")

@@ -1,6 +1,8 @@
 package unix
 
 import (
+	"sync/atomic"
+
 	"glovebox/abi/linux"
 	"glovebox/lib/ring"
 	"glovebox/sentry/guest"
@@ -33,6 +35,8 @@ type piece struct {
 	user  uint32      // whom files are counted for
 	mark  bool        // one byte, which is urgent
 	gone  bool        // such a byte that was taken
+	// heap is charged with the piece: the sender's. nil for nobody's.
+	heap *atomic.Int64
 }
 
 const (
@@ -64,14 +68,14 @@ func (q *queue) put(b *guest.Buf, n int, p piece, kind kind) (int, error) {
 		return 0, err
 	}
 	if k := len(q.pieces) - 1; kind == bytes && k >= 0 && p.files == nil && !p.mark &&
-		q.pieces[k].files == nil && !q.pieces[k].mark && !q.pieces[k].gone && q.pieces[k].cred == p.cred && q.pieces[k].from == p.from {
+		q.pieces[k].files == nil && !q.pieces[k].mark && !q.pieces[k].gone && q.pieces[k].cred == p.cred && q.pieces[k].from == p.from && q.pieces[k].heap == p.heap {
 		q.pieces[k].n += m
-		q.cost += m
+		q.charge(&q.pieces[k], m)
 		return m, nil
 	}
 	p.n = m
 	q.push(p)
-	q.cost += m + pieceCost
+	q.charge(&p, m+pieceCost)
 	return m, nil
 }
 
@@ -85,7 +89,15 @@ func (q *queue) get(b *guest.Buf, off, n int) (int, error) {
 func (q *queue) take(n int) {
 	q.bytes.Drop(n)
 	q.pieces[0].n -= n
-	q.cost -= n
+	q.charge(&q.pieces[0], -n)
+}
+
+// charge counts n bytes more for p.
+func (q *queue) charge(p *piece, n int) {
+	q.cost += n
+	if p.heap != nil {
+		p.heap.Add(int64(n))
+	}
 }
 
 // push appends p, reusing the place of what was taken.
@@ -104,7 +116,7 @@ func (q *queue) push(p piece) {
 func (q *queue) pop() (files []*vfs.File) {
 	p := &q.pieces[0]
 	q.bytes.Drop(p.n)
-	q.cost -= p.n + pieceCost
+	q.charge(p, -(p.n + pieceCost))
 	files = p.files
 	if p.gone {
 		q.lost -= p.n

@@ -58,7 +58,7 @@ func (s *Socket) sendStream(c *vfs.Ctx, b *guest.Buf, m *socket.Outgoing, cred l
 		peer.mu.Unlock()
 		return 0, linux.EAGAIN
 	}
-	p := piece{cred: cred, from: a}
+	p := piece{cred: cred, from: a, heap: c.Heap}
 	n, err := 0, error(nil)
 	if want > urgent {
 		n, err = peer.putLocked(c, b, min(want-urgent, room), p, m)
@@ -114,7 +114,7 @@ func (s *Socket) sendMessage(c *vfs.Ctx, b *guest.Buf, m *socket.Outgoing, cred 
 		return 0, linux.EPIPE
 	}
 	s.mu.Lock()
-	p, tied := piece{cred: cred, from: s.addr}, s.peer == to
+	p, tied := piece{cred: cred, from: s.addr, heap: c.Heap}, s.peer == to
 	s.mu.Unlock()
 
 	to.mu.Lock()

@@ -13,7 +13,7 @@ import (
 
 // putUrgent appends a byte of b, of p's sender, and makes it the mark.
 func (q *queue) putUrgent(b *guest.Buf, p piece) (int, error) {
-	n, err := q.put(b, 1, piece{cred: p.cred, from: p.from, mark: true}, bytes)
+	n, err := q.put(b, 1, piece{cred: p.cred, from: p.from, mark: true, heap: p.heap}, bytes)
 	if n == 0 {
 		return 0, err
 	}
