@@ -4,7 +4,7 @@
 # make lint    the checks alone
 # make fuzz    every fuzz target for a while
 # make docs    what is generated in docs/
-# make bench   what a sandbox costs; BENCH="--peer PATH" compares with another
+# make bench   what a sandbox costs; BENCH="--docker --peer PATH" has more rows and compares with another
 # make demo    a sandboxed shell that looks around
 
 GO ?= go

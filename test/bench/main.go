@@ -2,7 +2,7 @@
 // on the host, in this tree's runsc and in other runtimes, by turns, since
 // machines are noisy; medians are shown.
 //
-//	go run ./test/bench [--peer PATH] [--runs N] [--json]
+//	go run ./test/bench [--peer PATH] [--docker] [--runs N] [--json]
 package main
 
 import (
@@ -28,6 +28,7 @@ func main() {
 	flag.IntVar(&b.runs, "runs", 5, "how `often` to measure everything")
 	flag.BoolVar(&b.quick, "quick", false, "few operations: whether it works, not how fast")
 	flag.StringVar(&b.others, "others", "runc crun", "`names` of runtimes that only run bundles, where installed; flags follow a comma")
+	flag.BoolVar(&b.withDocker, "docker", false, "docker run as well, with a daemon of its own")
 	asJSON := flag.Bool("json", false, "print every sample as JSON")
 	flag.Parse()
 	r, err := b.run()
@@ -50,7 +51,9 @@ type bench struct {
 
 	runs  int
 	quick bool
-	log   io.Writer // progress
+	// withDocker says that docker run is measured.
+	withDocker bool
+	log        io.Writer // progress
 }
 
 // run measures every runtime once, then again, until there were enough runs.
@@ -70,7 +73,7 @@ func (b *bench) run() (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle, err := makeBundle(program, dir)
+	bundle, err := makeBundles(program, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +100,12 @@ func (b *bench) run() (*result, error) {
 			}
 		}
 		res.Load = append(res.Load, load())
+	}
+	if b.withDocker {
+		// Last: its daemon is a child of ours, too.
+		if err := b.docker(runtimes, bundle); err != nil {
+			return nil, err
+		}
 	}
 	for _, r := range runtimes {
 		res.Runtimes = append(res.Runtimes, named{r.name, r.got})
@@ -168,7 +177,10 @@ func (b *bench) measure(r *runtime, program, bundle string, run int) error {
 			}
 		}
 	}
-	return nil
+	if len(r.command) == 0 {
+		return nil
+	}
+	return r.life(bundle, fmt.Sprintf("bench-%d-%d-life", os.Getpid(), run), starts)
 }
 
 func timed(c *exec.Cmd, key string, got samples) error {

@@ -45,6 +45,9 @@ var programRows = []row{
 var hostRows = []row{
 	{"do", "`do /bin/true`, whole process", duration},
 	{"run", "`run` of a static program, whole process", duration},
+	{"life", "`create`, `start`, `delete`, whole processes", duration},
+	{"exec", "`exec` of a static program, whole process", duration},
+	{"docker", "`docker run --rm` of a static program", duration},
 	{"idle-processes", "idle sandbox: processes", count},
 	{"idle-rss", "idle sandbox: RSS, summed", size},
 	{"idle-pss", "idle sandbox: PSS, summed", size},

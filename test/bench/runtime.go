@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -36,8 +38,58 @@ func (r *runtime) run(bundle, id string) *exec.Cmd {
 	if len(r.command) == 0 {
 		return nil
 	}
-	args := append(r.command[1:len(r.command):len(r.command)], "run", "--bundle", bundle, id)
-	return exec.Command(r.command[0], args...)
+	return r.verb("run", "--bundle", bundle, id)
+}
+
+// verb is a command of the runtime.
+func (r *runtime) verb(args ...string) *exec.Cmd {
+	return exec.Command(r.command[0], append(r.command[1:len(r.command):len(r.command)], args...)...)
+}
+
+// life times the verbs of a container that ends by itself, and those that are run in
+// one that waits.
+func (r *runtime) life(bundle, id string, starts int) error {
+	for i := range starts {
+		id := fmt.Sprint(id, "-", i)
+		start := time.Now()
+		for _, args := range [][]string{{"create", "--bundle", bundle, id}, {"start", id}, {"delete", "--force", id}} {
+			if err := quiet(r.verb(args...)); err != nil {
+				return err
+			}
+		}
+		r.got.add("life", float64(time.Since(start)))
+	}
+	waits := r.verb("run", "--bundle", bundle+"-waits", id)
+	in, err := waits.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := waits.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := waits.Start(); err != nil {
+		return err
+	}
+	defer waits.Wait()
+	defer in.Close()
+	if _, err := io.ReadFull(out, make([]byte, len("ready\n"))); err != nil {
+		return err
+	}
+	for range starts {
+		if err := timed(r.verb("exec", id, "/measure", "exit"), "exec", r.got); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quiet runs a command whose streams a container keeps.
+func quiet(c *exec.Cmd) error {
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(c.Args, " "), err)
+	}
+	return nil
 }
 
 // output runs a command; an error has what it said.
@@ -57,9 +109,17 @@ func build(source, dir string) (string, error) {
 	return program, err
 }
 
-// makeBundle writes a bundle that runs the program with the argument "exit".
-func makeBundle(program, dir string) (string, error) {
+// makeBundles writes a bundle that runs the program with the argument "exit", and beside
+// it one, "-waits", with "idle".
+func makeBundles(program, dir string) (string, error) {
 	bundle := filepath.Join(dir, "bundle")
+	if _, err := makeBundle(program, bundle+"-waits", "idle"); err != nil {
+		return "", err
+	}
+	return makeBundle(program, bundle, "exit")
+}
+
+func makeBundle(program, bundle, arg string) (string, error) {
 	root := filepath.Join(bundle, "rootfs")
 	for _, d := range []string{"proc", "dev"} {
 		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
@@ -76,7 +136,7 @@ func makeBundle(program, dir string) (string, error) {
 	spec := specs.Spec{
 		Version:  "1.0.2",
 		Hostname: "bench",
-		Process:  &specs.Process{Args: []string{"/measure", "exit"}, Cwd: "/", Env: []string{"PATH=/"}, NoNewPrivileges: true},
+		Process:  &specs.Process{Args: []string{"/measure", arg}, Cwd: "/", Env: []string{"PATH=/"}, NoNewPrivileges: true},
 		Root:     &specs.Root{Path: "rootfs", Readonly: true},
 		Mounts: []specs.Mount{
 			{Destination: "/proc", Type: "proc", Source: "proc"},
