@@ -8,8 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // docker times `docker run` by every runtime that can run bundles, by turns, with a
@@ -50,7 +51,7 @@ func (b *bench) docker(runtimes []*runtime, bundle string) (err error) {
 		return err
 	}
 	defer func() {
-		_ = daemon.Process.Signal(syscall.SIGTERM)
+		_ = daemon.Process.Signal(unix.SIGTERM)
 		if e := daemon.Wait(); err == nil && e != nil {
 			err = fmt.Errorf("dockerd: %w", e)
 		}
