@@ -75,9 +75,6 @@ func newKernel(cfg *Config) (*kernel.Kernel, platform.Platform, error) {
 		CPUs:    runtime.NumCPU(),
 	}
 	cfg.hostMemory = info.Totalram * uint64(info.Unit)
-	if n := cfg.CPUs; n > 0 {
-		k.CPUs = min(k.CPUs, n)
-	}
 	if k.HWCap, k.HWCap2, err = hwCaps(); err != nil {
 		return nil, nil, err
 	}

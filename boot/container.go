@@ -74,6 +74,9 @@ func (s *sandbox) newContainer(cfg *Config) (*container, error) {
 	}
 	c.group.SetTracer(nil, s.tracer)
 	c.limitMemory(cfg.Memory)
+	if cfg.CPUs > 0 {
+		c.group.CPUs = min(c.group.CPUs, cfg.CPUs)
+	}
 	c.cpuTime.Store(&cfg.CPUTime)
 	c.group.FreeMemory = c.freeMemory
 	c.group.SetMaxTasks(cfg.MaxTasks)

@@ -29,7 +29,7 @@ var filesystems = map[string]func(c *container, m *Mount) (vfs.FileSystem, error
 	},
 	"cgroup": newCgroup, "cgroup2": newCgroup,
 	"sysfs": func(c *container, _ *Mount) (vfs.FileSystem, error) {
-		return sys.New(sys.Options{Dev: c.sandbox.nextDev(), CPUs: c.k.CPUs}), nil
+		return sys.New(sys.Options{Dev: c.sandbox.nextDev(), CPUs: c.group.CPUs}), nil
 	},
 }
 

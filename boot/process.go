@@ -23,7 +23,7 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 	if err != nil {
 		return nil, err
 	}
-	cpus, err := affinity(p, c.k.CPUs)
+	cpus, err := affinity(p, c.group.CPUs)
 	if err != nil {
 		return nil, err
 	}

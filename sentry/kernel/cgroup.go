@@ -15,6 +15,9 @@ type Cgroup struct {
 	k *Kernel
 	// Host is what address spaces of its processes are made of.
 	Host *mm.Host
+	// CPUs is how many processors its processes see and may run on. Set before the
+	// first of them; at least 1.
+	CPUs int
 	// TotalMemory and FreeMemory are what sysinfo(2) says, in bytes.
 	TotalMemory atomic.Uint64
 	FreeMemory  func() uint64
@@ -36,7 +39,7 @@ type Cgroup struct {
 
 // NewCgroup returns a control group without processes.
 func (k *Kernel) NewCgroup(h *mm.Host) *Cgroup {
-	return &Cgroup{k: k, Host: h, groups: map[*ThreadGroup]struct{}{}, tasks: map[*Task]struct{}{}}
+	return &Cgroup{k: k, Host: h, CPUs: max(k.CPUs, 1), groups: map[*ThreadGroup]struct{}{}, tasks: map[*Task]struct{}{}}
 }
 
 // Cgroup returns the control group that tg is in.

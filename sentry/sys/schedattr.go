@@ -76,8 +76,7 @@ func schedGetattr(t *kernel.Task, pid PID, attr Addr, size Uint, flags Flags) (u
 
 // schedSetaffinity is sched_setaffinity(2).
 func schedSetaffinity(t *kernel.Task, pid PID, size Uint, mask Addr) (uintptr, error) {
-	cpus := max(t.Kernel().CPUs, 1)
-	m := make([]byte, kernel.CPUMaskBytes(cpus))
+	m := make([]byte, kernel.CPUMaskBytes(t.Kernel().CPUs))
 	if _, err := t.Mem().CopyIn(mask.Guest(), m[:min(len(m), int(size))]); err != nil {
 		return 0, err
 	}
@@ -88,6 +87,8 @@ func schedSetaffinity(t *kernel.Task, pid PID, size Uint, mask Addr) (uintptr, e
 	if !maySchedule(t, of) {
 		return 0, linux.EPERM
 	}
+	cpus := of.Group().Cgroup().CPUs
+	m = m[:min(len(m), kernel.CPUMaskBytes(cpus))]
 	some := false
 	for i := range len(m) * 8 {
 		if i >= cpus {
@@ -104,11 +105,14 @@ func schedSetaffinity(t *kernel.Task, pid PID, size Uint, mask Addr) (uintptr, e
 
 // schedGetaffinity is sched_getaffinity(2), which returns the mask's size.
 func schedGetaffinity(t *kernel.Task, pid PID, size Uint, mask Addr) (uintptr, error) {
-	cpus := max(t.Kernel().CPUs, 1)
+	of, err := schedTask(t, pid)
+	if err != nil {
+		of = t // a size that is too small is wrong whoever it is about
+	}
+	cpus := of.Group().Cgroup().CPUs
 	if uint64(size)*8 < uint64(cpus) || size%8 != 0 {
 		return 0, linux.EINVAL
 	}
-	of, err := schedTask(t, pid)
 	if err != nil {
 		return 0, linux.ESRCH
 	}

@@ -63,7 +63,7 @@ func bootLog(t *kernel.Task) []byte {
 		"Linux version " + kernel.Release + " " + kernel.Version + ": its calls, that is; nothing here is Linux",
 		"Glovebox: sealing the box",
 		fmt.Sprintf("Memory: %dK available, borrowed a page at a time", t.Group().Cgroup().TotalMemory.Load()>>10),
-		fmt.Sprintf("smp: %d glove(s) to work with", max(k.CPUs, 1)),
+		fmt.Sprintf("smp: %d glove(s) to work with", t.Group().Cgroup().CPUs),
 		"random: asked the host, which can be trusted with that much",
 		"pci: looked for devices; found a smooth glass wall",
 		"acpi: the power button is outside the box",

@@ -145,7 +145,7 @@ func status(p *process, w *bytes.Buffer) {
 		noNew = 1
 	}
 	fmt.Fprintf(w, "NoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t%d\n", noNew, t.SeccompMode(), t.SeccompFilters())
-	n, allowed := max(p.fs.k.CPUs, 1), t.Sched().Affinity()
+	n, allowed := t.Group().Cgroup().CPUs, t.Sched().Affinity()
 	fmt.Fprintf(w, "Cpus_allowed:\t%s\nCpus_allowed_list:\t%s\nMems_allowed:\t1\nMems_allowed_list:\t0\n",
 		cpuMask(allowed, n), cpuList(allowed, n))
 	w.WriteString("voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n")

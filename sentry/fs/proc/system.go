@@ -15,7 +15,7 @@ import (
 // addSystem adds the files that are about the machine.
 func (fs *tree) addSystem(d *synth.Dir) {
 	var busy busyTime
-	d.Add("cpuinfo", fs.text(cpuinfo(cpuid.Read(), max(fs.k.CPUs, 1), fs.k.HWCap2)))
+	d.Add("cpuinfo", fs.text(cpuinfo(cpuid.Read(), fs.cg.CPUs, fs.k.HWCap2)))
 	d.Add("meminfo", fs.file(fs.meminfo))
 	d.Add("stat", fs.file(func(_ *vfs.Ctx, w *bytes.Buffer) { fs.stat(w, &busy) }))
 	d.Add("uptime", fs.file(func(_ *vfs.Ctx, w *bytes.Buffer) { fs.uptime(w, &busy) }))
@@ -29,7 +29,7 @@ func (fs *tree) addSystem(d *synth.Dir) {
 	d.Add("partitions", fs.text("major minor  #blocks  name\n\n"))
 	d.Add("modules", fs.text(""))
 	d.Add("diskstats", fs.text(""))
-	d.Add("interrupts", fs.text(interrupts(max(fs.k.CPUs, 1))))
+	d.Add("interrupts", fs.text(interrupts(fs.cg.CPUs)))
 	d.Add("vmstat", fs.file(fs.vmstat))
 	d.Add("tty", fs.dir().Add("drivers", fs.text(ttyDrivers)))
 }
@@ -140,7 +140,7 @@ func (fs *tree) tasks() (running, total int) {
 // thread is the host's affair.
 func (fs *tree) stat(w *bytes.Buffer, b *busyTime) {
 	user, sys := b.update(fs.pids)
-	n := int64(max(fs.k.CPUs, 1))
+	n := int64(fs.cg.CPUs)
 	idle := max(int64(fs.k.Uptime())*n-user-sys, 0)
 	fmt.Fprintf(w, "cpu  %d 0 %d %d 0 0 0 0 0 0\n", ticks(user), ticks(sys), ticks(idle))
 	for i := range n {
@@ -155,7 +155,7 @@ func (fs *tree) stat(w *bytes.Buffer, b *busyTime) {
 func (fs *tree) uptime(w *bytes.Buffer, b *busyTime) {
 	user, sys := b.update(fs.pids)
 	up := int64(fs.k.Uptime())
-	idle := max(up*int64(max(fs.k.CPUs, 1))-user-sys, 0)
+	idle := max(up*int64(fs.cg.CPUs)-user-sys, 0)
 	fmt.Fprintf(w, "%d.%02d %d.%02d\n", up/1e9, up%1e9/1e7, idle/1e9, idle%1e9/1e7)
 }
 
