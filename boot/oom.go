@@ -11,6 +11,9 @@ import (
 // heapBase is what a Sentry's heap has without guests, in bytes.
 const heapBase = 16 << 20
 
+// heapObjects is what package runtime/metrics calls the heap in use.
+const heapObjects = "/memory/classes/heap/objects:bytes"
+
 // charged is what the container has in memory, in bytes: that of its processes, each
 // page once, of its tmpfs files, what is in its pipes, sockets and queues, and what the
 // Sentry knows of all that. The last may be garbage, and of several containers nobody
@@ -21,7 +24,7 @@ func (c *container) charged() uint64 {
 	if !c.sandbox.alone() {
 		return total
 	}
-	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	heap := []metrics.Sample{{Name: heapObjects}}
 	metrics.Read(heap)
 	return max(total, c.memory.Files()+max(heap[0].Value.Uint64(), heapBase)-heapBase)
 }

@@ -119,17 +119,21 @@ func (c *container) Limit(l control.Limits) error {
 func (c *container) limits() cgroup.Limits {
 	t := c.cpuTime.Load()
 	return cgroup.Limits{
-		Memory: c.memoryLimit.Load(), UsedMemory: c.memory.Total(), Tasks: c.group.MaxTasks(),
+		Memory: c.memoryLimit.Load(), UsedMemory: c.memory.Used(), Tasks: c.group.MaxTasks(),
 		Quota: t.Quota, Period: t.Period, Shares: t.Shares,
 	}
 }
 
 // Stats implements control.Container.
 func (c *container) Stats() (control.Stats, error) {
-	st := control.Stats{Resident: c.memory.Total(), OOMKills: c.group.OOMKills()}
+	st := control.Stats{OOMKills: c.group.OOMKills(), Memory: c.usage(), Sentry: c.sandbox.usage()}
+	st.Resident = st.Memory.Anonymous + st.Memory.Shared + st.Memory.Files
 	st.UserNS, st.SystemNS = c.group.CPUTime()
 	for _, tg := range c.group.Groups() {
-		st.Tasks += len(tg.Tasks())
+		if n := len(tg.Tasks()); n > 0 {
+			st.Tasks += n
+			st.Processes++
+		}
 	}
 	return st, nil
 }

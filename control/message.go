@@ -178,6 +178,32 @@ type Stats struct {
 	Resident uint64 `json:"resident"` // bytes
 	OOMKills int64  `json:"oomKills,omitempty"`
 	Tasks    int    `json:"tasks"`
+	// Processes is how many of Tasks are processes.
+	Processes int    `json:"processes"`
+	Memory    Memory `json:"memory"`
+	Sentry    Sentry `json:"sentry"`
+}
+
+// Memory is what a container has in memory, in bytes. What the host caches of files
+// is not in it.
+type Memory struct {
+	Anonymous uint64 `json:"anonymous"` // processes' own
+	Shared    uint64 `json:"shared"`    // between processes
+	Files     uint64 `json:"files"`     // tmpfs and overlays
+	// Kernel is what the Sentry keeps for it beside those, where it has no other
+	// container: descriptors, pipes, sockets.
+	Kernel uint64 `json:"kernel"`
+	// Total is what Limit, 0 for none, is held against.
+	Total uint64 `json:"total"`
+	Limit uint64 `json:"limit"`
+}
+
+// Sentry is what the Sentry itself has for all containers together, in bytes.
+type Sentry struct {
+	Heap       uint64 `json:"heap"`    // objects, some of which may be garbage
+	Runtime    uint64 `json:"runtime"` // all that Go has of the host, the heap too
+	Goroutines int    `json:"goroutines"`
+	Containers int    `json:"containers"`
 }
 
 // A State is how far the container is.

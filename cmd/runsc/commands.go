@@ -37,7 +37,7 @@ func commands() []command {
 		{name: "flags", summary: "list the global flags"},
 		{name: "trace", summary: "manage trace sessions"},
 		debugCommand,
-		{name: "usage", args: "ID", summary: "show a sandbox's memory"},
+		usageCommand,
 		{name: "export-metrics", args: "ID", summary: "print metrics"},
 		{name: "metric-metadata", summary: "describe the metrics"},
 		{name: "metric-server", summary: "serve metrics to Prometheus"},

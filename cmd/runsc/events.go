@@ -60,7 +60,8 @@ type eventStats struct {
 	} `json:"cpu"`
 	Memory struct {
 		Usage struct {
-			Usage uint64 `json:"usage"` // bytes
+			Usage uint64 `json:"usage"`           // bytes
+			Limit uint64 `json:"limit,omitempty"` // none: the host's
 		} `json:"usage"`
 	} `json:"memory"`
 	Pids struct {
@@ -72,7 +73,7 @@ func newEvent(id string, s control.Stats) event {
 	e := event{Type: "stats", ID: id, Data: &eventStats{}}
 	u := &e.Data.CPU.Usage
 	u.Total, u.User, u.Kernel, u.PerCPU = s.UserNS+s.SystemNS, s.UserNS, s.SystemNS, []int64{}
-	e.Data.Memory.Usage.Usage, e.Data.Pids.Current = s.Resident, s.Tasks
+	e.Data.Memory.Usage.Usage, e.Data.Memory.Usage.Limit, e.Data.Pids.Current = s.Resident, s.Memory.Limit, s.Tasks
 	return e
 }
 

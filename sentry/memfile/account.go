@@ -48,7 +48,43 @@ func (a *Account) strike(f *File) {
 	delete(a.files, f)
 }
 
-// Files returns how many bytes the files occupy, at the cost of a host call for each.
+// A Use is what a file's memory is for.
+type Use uint8
+
+// Uses.
+const (
+	Anonymous Use = iota // an address space's own
+	Shared               // of several: MAP_SHARED|MAP_ANONYMOUS, System V
+	Stored               // files of a tmpfs
+	numUses
+)
+
+// uses are by the names that files are made with; others are Anonymous.
+var uses = map[string]Use{"shared": Shared, "sysv": Shared, "tmpfs": Stored}
+
+// Bytes are bytes by use.
+type Bytes [numUses]uint64
+
+// Total is the sum.
+func (b Bytes) Total() (sum uint64) {
+	for _, n := range b {
+		sum += n
+	}
+	return sum
+}
+
+// Used returns how many bytes there are, at the cost of a host call for each file.
+func (a *Account) Used() (b Bytes) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for f := range a.files {
+		b[f.use] += f.Resident()
+	}
+	b[Stored] += uint64(max(a.Heap.Load(), 0))
+	return b
+}
+
+// Files returns how many bytes the files occupy.
 func (a *Account) Files() (bytes uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

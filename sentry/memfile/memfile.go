@@ -49,6 +49,7 @@ type File struct {
 	id      uint64
 	fd      int
 	account *Account
+	use     Use // immutable
 
 	mu      lock.RWMutex[lock.Memfile]
 	ro      int                // guarded by mu; read-only, -1 if there is none
@@ -80,7 +81,7 @@ func (a *Account) New(name string) (*File, error) {
 		unix.Close(fd)
 		return nil, hostError(err)
 	}
-	f := &File{id: NewID(), fd: fd, ro: -1, account: a}
+	f := &File{id: NewID(), fd: fd, ro: -1, account: a, use: uses[name]}
 	a.enlist(f)
 	return f, nil
 }

@@ -16,13 +16,15 @@ import (
 	"glovebox/abi/linux"
 	"glovebox/sentry/fs/synth"
 	"glovebox/sentry/kernel"
+	"glovebox/sentry/memfile"
 	"glovebox/sentry/vfs"
 )
 
 // Limits are a container's, 0 for none, and what it uses.
 type Limits struct {
-	Memory, UsedMemory uint64 // bytes
-	Tasks              int64
+	Memory     uint64 // bytes
+	UsedMemory memfile.Bytes
+	Tasks      int64
 	// Quota is microseconds of processor time in each Period; Shares are those
 	// of cgroup v1's cpu.shares.
 	Quota          int64
@@ -71,7 +73,7 @@ var files = map[string]func(o *Options, w *bytes.Buffer){
 	"cpu.stat":   cpuStat,
 	"cpu.weight": func(o *Options, w *bytes.Buffer) { fmt.Fprintln(w, weight(o.Limits().Shares)) },
 
-	"memory.current":      func(o *Options, w *bytes.Buffer) { fmt.Fprintln(w, o.Limits().UsedMemory) },
+	"memory.current":      func(o *Options, w *bytes.Buffer) { fmt.Fprintln(w, o.Limits().UsedMemory.Total()) },
 	"memory.events":       memoryEvents,
 	"memory.high":         text("max\n"),
 	"memory.low":          text("0\n"),
@@ -158,6 +160,9 @@ func memoryEvents(o *Options, w *bytes.Buffer) {
 // memoryStat is the part of memory.stat that is known.
 func memoryStat(o *Options, w *bytes.Buffer) {
 	used := o.Limits().UsedMemory
-	fmt.Fprintf(w, "anon %d\nfile 0\nkernel 0\nkernel_stack 0\npagetables 0\nsock 0\nshmem 0\nfile_mapped 0\nfile_dirty 0\n"+
-		"file_writeback 0\ninactive_anon 0\nactive_anon %d\ninactive_file 0\nactive_file 0\nunevictable 0\nslab 0\n", used, used)
+	// As Linux has it, files of a tmpfs are shared memory, and that is files.
+	shared := used[memfile.Shared] + used[memfile.Stored]
+	fmt.Fprintf(w, "anon %d\nfile %d\nkernel 0\nkernel_stack 0\npagetables 0\nsock 0\nshmem %d\nfile_mapped 0\nfile_dirty 0\n"+
+		"file_writeback 0\ninactive_anon 0\nactive_anon %d\ninactive_file 0\nactive_file 0\nunevictable 0\nslab 0\n",
+		used[memfile.Anonymous], shared, shared, used.Total())
 }
