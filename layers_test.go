@@ -23,7 +23,7 @@ const module = "glovebox"
 // tree; never reorder to fix a build.
 var layers = []string{
 	"abi/linux abi/sysno",
-	"lib/asmtext lib/bpf lib/cpuid lib/ref lib/ring lib/wait",
+	"lib/asmtext lib/bpf lib/cpuid lib/pax lib/ref lib/ring lib/wait",
 	"host",
 	"p9",
 	"gofer",

@@ -191,6 +191,16 @@ type HoleSeeker interface {
 	SeekHole(off int64, whence int) (int64, error)
 }
 
+// An Extent is a part of a file in bytes.
+type Extent struct{ Off, Len int64 }
+
+// A DataLister is a regular file that knows all its data at once.
+type DataLister interface {
+	// Data returns the file's size and where there may be data, by rising offset; all
+	// else are zeros. Of a file with many holes small ones count as data.
+	Data() (size int64, list []Extent)
+}
+
 // A Syncer is an open file with fsync(2).
 type Syncer interface {
 	Fsync(c *Ctx, dataOnly bool) error

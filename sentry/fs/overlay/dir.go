@@ -76,8 +76,8 @@ func (d dir) entryLocked(c *vfs.Ctx, name string) (entry, error) {
 		return entry{}, err
 	}
 	n := d.fs.nodeOf(l, d.node)
-	if n.kind == linux.S_IFDIR {
-		n.parent.Store(d.node)
+	if n.parent.Load() != d.node {
+		n.foundIn(d.node)
 	}
 	return entry{n, true}, nil
 }

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,8 +19,10 @@ type node struct {
 	lower vfs.Inode
 	// ino is the inode number of what was made here. Immutable.
 	ino uint64
-	// parent is the directory that a directory was found in or moved to.
+	// parent is the directory that a directory was found in or moved to, or where
+	// another file was found first; others are further ones, of files.
 	parent atomic.Pointer[node]
+	others atomic.Pointer[[]*node]
 
 	// up is set once, by copyUp.
 	up atomic.Pointer[upper]
@@ -218,6 +221,42 @@ func (n *node) upperXattrs() (vfs.Xattrs, error) {
 		return nil, linux.EOPNOTSUPP
 	}
 	return x, nil
+}
+
+// maxOthers bounds node.others.
+const maxOthers = 16
+
+// foundIn notes that the lower layer has n in p, too.
+func (n *node) foundIn(p *node) {
+	if n.kind == linux.S_IFDIR {
+		n.parent.Store(p)
+		return
+	}
+	for {
+		old := n.others.Load()
+		var list []*node
+		if old != nil {
+			list = *old
+		}
+		if len(list) == maxOthers || slices.Contains(list, p) {
+			return
+		}
+		list = append(list[:len(list):len(list)], p)
+		if n.others.CompareAndSwap(old, &list) {
+			return
+		}
+	}
+}
+
+// parents are the directories that n is known to be in, or was.
+func (n *node) parents() (list []*node) {
+	if o := n.others.Load(); o != nil {
+		list = append(list, *o...)
+	}
+	if p := n.parent.Load(); p != nil {
+		list = append(list, p)
+	}
+	return list
 }
 
 // firstName puts a file made by O_TMPFILE into the store; others that have lost

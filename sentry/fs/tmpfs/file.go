@@ -76,6 +76,13 @@ func (o *openFile) SeekHole(off int64, whence int) (int64, error) {
 	return o.n.data.seekHole(off, whence)
 }
 
+// Data implements vfs.DataLister.
+func (o *openFile) Data() (size int64, list []vfs.Extent) {
+	o.n.mu.RLock()
+	defer o.n.mu.RUnlock()
+	return o.n.data.size, o.n.data.data()
+}
+
 // Fsync implements vfs.Syncer.
 func (o *openFile) Fsync(*vfs.Ctx, bool) error { return nil }
 
