@@ -212,7 +212,7 @@ type Mount struct {
 	Source string `json:"source"`
 	// Options are fstab(5) options, flags and data alike.
 	Options []string `json:"options,omitempty"`
-	// Overlay keeps changes in memory, where Attach is a directory.
+	// Overlay keeps changes of Attach in memory.
 	Overlay bool `json:"overlay,omitempty"`
 	// Attach is the gofer's attach point, 0 if the Sentry makes the files
 	// itself.

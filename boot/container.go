@@ -14,6 +14,7 @@ import (
 	"glovebox/p9"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/fs/devpts"
+	"glovebox/sentry/fs/overlay"
 	"glovebox/sentry/ipc"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/memfile"
@@ -33,6 +34,8 @@ type container struct {
 	uts     *kernel.UTS
 	ipc     *ipc.Namespace
 	vfs     *vfs.VFS
+	// upper has the changes of the root in memory; nil where they go to the host.
+	upper *overlay.FileSystem
 	// gofer serves the host's files. Without it there is no container.
 	gofer *p9.Client
 	fds   *vfs.FDTable

@@ -85,12 +85,14 @@ func (c *container) rootFS() (vfs.FileSystem, vfs.MountFlags, error) {
 	if err != nil || !c.cfg.Root.Overlay {
 		return fs, flags, err
 	}
-	both, err := c.inMemory(fs)
-	return both, flags, err
+	if c.upper, err = c.inMemory(fs); err != nil {
+		return nil, flags, err
+	}
+	return c.upper, flags, nil
 }
 
 // inMemory keeps the changes of fs in memory.
-func (c *container) inMemory(fs vfs.FileSystem) (vfs.FileSystem, error) {
+func (c *container) inMemory(fs vfs.FileSystem) (*overlay.FileSystem, error) {
 	upper := tmpfs.New(tmpfs.Options{Dev: c.sandbox.nextDev(), Mode: 0o755, Size: c.group.TotalMemory.Load(), Memory: c.memory})
 	return overlay.New(fs, upper, c.sandbox.nextDev())
 }
@@ -124,7 +126,11 @@ func (c *container) fileSystem(m *Mount) (vfs.FileSystem, error) {
 		if err != nil || !m.Overlay {
 			return fs, err
 		}
-		return c.inMemory(fs)
+		over, err := c.inMemory(fs)
+		if err != nil {
+			return nil, err
+		}
+		return over, nil
 	}
 	make := filesystems[m.Type]
 	if make == nil {

@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"context"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -162,5 +163,28 @@ func (c *container) limitMemory(limit uint64) {
 	select {
 	case c.limited <- struct{}{}:
 	default:
+	}
+}
+
+// WaitOOM implements control.Container.
+func (c *container) WaitOOM(ctx context.Context, seen int64) (int64, error) {
+	started := c.started
+	var ended <-chan struct{}
+	for {
+		n, more := c.group.OOMEvents()
+		if n > seen {
+			return n, nil
+		}
+		select {
+		case <-more:
+		case <-started:
+			started, ended = nil, c.init.Done()
+		case <-ended:
+			return c.group.OOMKills(), nil
+		case <-c.over:
+			return n, nil
+		case <-ctx.Done():
+			return n, ctx.Err()
+		}
 	}
 }

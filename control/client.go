@@ -84,6 +84,22 @@ func (c *Client) Strace(calls []string, fd int) error { return c.call(methodStra
 // Stacks has fd get what the Sentry's goroutines do.
 func (c *Client) Stacks(fd int) error { return c.call(methodStacks, nil, nil, fd) }
 
+// Archive has fd, a pipe, get what was changed in the container's root, a tar archive,
+// where that is in memory.
+func (c *Client) Archive(fd int) (Omitted, error) {
+	var o Omitted
+	err := c.call(methodArchive, nil, &o, fd)
+	return o, err
+}
+
+// WaitOOM returns how many processes were killed for memory, once that is more than
+// seen or the first process has ended.
+func (c *Client) WaitOOM(seen int64) (int64, error) {
+	var n int64
+	err := c.call(methodWaitOOM, seen, &n)
+	return n, err
+}
+
 // Signal sends a signal.
 func (c *Client) Signal(a SignalArgs) error { return c.call(methodSignal, a, nil) }
 

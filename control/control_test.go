@@ -36,6 +36,13 @@ func (f *fake) Create(a CreateArgs, files []*os.File) error {
 	defer closeAll(files)
 	return Errorf(Invalid, "%s with %d descriptors", a.Config, len(files))
 }
+func (f *fake) Archive(_ context.Context, out *os.File) (Omitted, error) {
+	defer out.Close()
+	_, err := out.WriteString("tar")
+	return Omitted{Count: 2}, err
+}
+func (f *fake) WaitOOM(_ context.Context, seen int64) (int64, error) { return seen + 1, nil }
+
 func (f *fake) Stacks(out *os.File) error { return out.Close() }
 func (f *fake) Check() error              { return nil }
 func (f *fake) Start() error              { return Errorf(NoProgram, "/nix: no such file or directory") }
@@ -140,6 +147,9 @@ func TestCalls(t *testing.T) {
 	if err := c.Limit(Limits{MaxTasks: &n}); err == nil || err.Error() != "to 7" {
 		t.Errorf("limit: %v", err)
 	}
+	if n, err := c.WaitOOM(4); n != 5 || err != nil {
+		t.Errorf("killed for memory: %d, %v", n, err)
+	}
 	if s, err := c.Stats(); err != nil || s.Tasks != 3 {
 		t.Errorf("stats %+v, %v", s, err)
 	}
@@ -149,6 +159,23 @@ func TestCalls(t *testing.T) {
 	close(f.ended)
 	if s := <-status; s.ExitCode() != 3 {
 		t.Errorf("status %#x", s)
+	}
+}
+
+// TestArchive: a descriptor goes there, an answer comes back.
+func TestArchive(t *testing.T) {
+	_, c, stop := serve(t)
+	defer stop()
+	defer c.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	o, err := c.Archive(int(w.Fd()))
+	w.Close()
+	if b, rerr := io.ReadAll(r); string(b) != "tar" || o.Count != 2 || err != nil || rerr != nil {
+		t.Errorf("%q, %+v, %v, %v", b, o, err, rerr)
 	}
 }
 

@@ -54,6 +54,8 @@ const (
 	methodLimit     = "limit"
 	methodStrace    = "strace"
 	methodStacks    = "stacks"
+	methodArchive   = "archive"
+	methodWaitOOM   = "waitOOM"
 	methodExec      = "exec"
 	methodWaitExec  = "waitExec"
 )
@@ -204,6 +206,12 @@ type Sentry struct {
 	Runtime    uint64 `json:"runtime"` // all that Go has of the host, the heap too
 	Goroutines int    `json:"goroutines"`
 	Containers int    `json:"containers"`
+}
+
+// Omitted is what an archive of changes could not hold.
+type Omitted struct {
+	Count int      `json:"count"`           // of files
+	First []string `json:"first,omitempty"` // why, of the first of them
 }
 
 // A State is how far the container is.

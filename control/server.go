@@ -43,6 +43,12 @@ type Container interface {
 	// Strace has out, which is then its, get a line for each of the calls, all
 	// if none is named, until ctx ends.
 	Strace(ctx context.Context, calls []string, out *os.File) error
+	// Archive writes to out, which is then its, what was changed in the root. It
+	// ends with ctx.
+	Archive(ctx context.Context, out *os.File) (Omitted, error)
+	// WaitOOM returns how many processes were killed for memory, once that is more
+	// than seen or the first process has ended.
+	WaitOOM(ctx context.Context, seen int64) (int64, error)
 	// WaitExec returns the status of a process that Exec started.
 	WaitExec(ctx context.Context, id uint64) (WaitStatus, error)
 	// Processes lists the container's processes.
@@ -191,7 +197,7 @@ func answer(ctx context.Context, s Sandbox, r *request, files []*os.File) respon
 }
 
 // takes is how many descriptors come with a request.
-var takes = map[string]int{methodExec: some, methodStrace: 1, methodStacks: 1, methodCreate: some}
+var takes = map[string]int{methodExec: some, methodStrace: 1, methodStacks: 1, methodArchive: 1, methodCreate: some}
 
 // some descriptors are for the method itself to look at.
 const some = -1
@@ -270,6 +276,14 @@ func callContainer(ctx context.Context, c Container, r *request, files []*os.Fil
 			return nil, err
 		}
 		return nil, c.Strace(ctx, calls, files[0])
+	case methodArchive:
+		return c.Archive(ctx, files[0])
+	case methodWaitOOM:
+		seen, err := args[int64](r, nil)
+		if err != nil {
+			return nil, err
+		}
+		return c.WaitOOM(ctx, seen)
 	case methodWaitExec:
 		id, err := args[uint64](r, nil)
 		if err != nil {

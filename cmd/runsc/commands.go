@@ -31,7 +31,7 @@ func commands() []command {
 		{name: "restore", args: "ID", summary: "go on from a checkpoint"},
 		waitCommand,
 		featuresCommand,
-		{name: "tar", args: "rootfs-upper ID", summary: "write a container's changes as a tar archive"},
+		tarCommand,
 		{name: "port-forward", args: "ID PORT", summary: "forward a port of the host to a container"},
 		installCommand, uninstallCommand,
 		{name: "flags", summary: "list the global flags"},

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"glovebox/boot"
+	"glovebox/control"
 	"glovebox/host"
 	"glovebox/oci/sandbox"
 )
@@ -25,6 +26,7 @@ var doCommand = command{
 		"runsc do -- sh -c 'rm -rf /usr; ls /'       # writes stay in memory",
 		"runsc --strace --debug-log=/tmp/calls do ls",
 		"runsc do --volume ~/data:/data:ro --env N=3 -- python3 /data/job.py",
+		"runsc do --changes what.tar -- make install && tar -tvf what.tar",
 		"runsc do --rootfs ./debian --volume ./out:/out:rw -- make -C /src O=/out",
 	},
 	run: func(g *globals, fs *flag.FlagSet) func([]string) (int, error) {
@@ -34,6 +36,7 @@ var doCommand = command{
 		fs.StringVar(&d.cwd, "workdir", "", "working `directory` inside (default: the current one, or / with --rootfs)")
 		fs.StringVar(&d.cwd, "cwd", "", "")
 		fs.BoolVar(&d.writeThrough, "write-through", false, "let the program change the files of --rootfs, not copies in memory")
+		fs.StringVar(&d.changes, "changes", "", "`file` that gets what the program changed in its root, a tar archive")
 		for _, name := range []string{"volume", "v"} {
 			usage := "" // of the short name
 			if name == "volume" {
@@ -55,6 +58,7 @@ var doCommand = command{
 type do struct {
 	*globals
 	root, cwd    string
+	changes      string
 	writeThrough bool
 	volumes      []volume
 	env          []string
@@ -162,7 +166,18 @@ func (d *do) run(args []string) (int, error) {
 		o.Attach = append(o.Attach, v.from)
 		o.Boot.Mounts = append(o.Boot.Mounts, v.to)
 	}
-	return d.foreground(o)
+	if d.changes == "" {
+		return d.foreground(o, nil)
+	}
+	if d.writeThrough {
+		return 0, errors.New("do: --changes: with --write-through there are none in memory")
+	}
+	out, err := os.Create(d.changes)
+	if err != nil {
+		return 0, fmt.Errorf("do: --changes: %w", err)
+	}
+	status, err := d.foreground(o, func(c *control.Client) error { return d.archive(c, out) })
+	return status, finish(out, err)
 }
 
 // withEnv returns env with the variables of set, each of which is there once.

@@ -14,8 +14,11 @@ import (
 
 var eventsCommand = command{
 	name: "events", args: "ID",
-	summary:  "show what a container uses",
-	examples: []string{"runsc events --stats web", "runsc events --interval 1s web"},
+	summary: "show what a container uses",
+	examples: []string{
+		"runsc events --stats web",
+		"runsc events --interval 1s web    # and {\"type\":\"oom\"} when a process is killed for memory",
+	},
 	run: func(g *globals, fs *flag.FlagSet) func([]string) (int, error) {
 		e := &events{globals: g, interval: 5 * time.Second}
 		fs.BoolVar(&e.once, "stats", false, "show it once and end")
@@ -95,25 +98,49 @@ func (e *events) run(args []string) (int, error) {
 		return 0, err
 	}
 	defer client.Close()
-	var killed int64
-	for first := true; ; first = false {
-		s, err := client.Stats()
-		if errors.Is(err, control.ErrGone) && !first {
-			return 0, nil // it has ended
+	s, err := client.Stats()
+	if err != nil {
+		return 0, gone(c, err)
+	}
+	if err := printEvent(newEvent(id, s)); err != nil || e.once {
+		return 0, err
+	}
+	// What was killed before is nothing that happens.
+	killed := make(chan struct{})
+	go func() {
+		defer close(killed)
+		for seen := s.OOMKills; ; {
+			n, err := client.WaitOOM(seen)
+			if err != nil || n == seen {
+				return // it has ended
+			}
+			seen = n
+			killed <- struct{}{}
 		}
-		if err != nil {
-			return 0, gone(c, err)
+	}()
+	tick := time.NewTicker(e.interval)
+	defer tick.Stop()
+	for {
+		var next event
+		select {
+		case _, ok := <-killed:
+			if !ok {
+				return 0, nil
+			}
+			next = event{Type: "oom", ID: id}
+		case <-tick.C:
+			s, err := client.Stats()
+			if errors.Is(err, control.ErrGone) {
+				tick.Stop() // killed says what there was before
+				continue
+			}
+			if err != nil {
+				return 0, gone(c, err)
+			}
+			next = newEvent(id, s)
 		}
-		if s.OOMKills > killed && !e.once {
-			err = printEvent(event{Type: "oom", ID: id})
-		}
-		killed = s.OOMKills
-		if err == nil {
-			err = printEvent(newEvent(id, s))
-		}
-		if err != nil || e.once {
+		if err := printEvent(next); err != nil {
 			return 0, err
 		}
-		time.Sleep(e.interval)
 	}
 }

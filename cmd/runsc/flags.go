@@ -44,7 +44,7 @@ func (g *globals) flags() *flag.FlagSet {
 	fs.StringVar(&g.calls, "strace-syscalls", "", "log only these `calls`, comma separated")
 	fs.StringVar(&g.platform, "platform", "systrap", "`platform` that runs guest code: see help platforms")
 	fs.StringVar(&g.network, "network", "sandbox", "`kind` of network: sandbox, host or none")
-	fs.StringVar(&g.overlay2, "overlay2", "none", "`where` writes to a bundle's root go: none (the root itself) or root:memory")
+	fs.StringVar(&g.overlay2, "overlay2", "none", "`what` keeps a bundle's files as they are, writes being kept in memory: none, root:memory or all:memory (bind mounts, too)")
 	fs.StringVar(&g.fileAccess, "file-access", "exclusive", "`who` changes a bundle's root: exclusive (the container alone) or shared")
 	fs.BoolVar(&g.ignoreCgroups, "ignore-cgroups", false, "leave the host's control groups alone")
 	fs.BoolVar(&g.systemdCgroup, "systemd-cgroup", false, "have systemd make control groups: cgroupsPath is slice:prefix:name")
@@ -104,16 +104,21 @@ func (g *globals) check() error {
 	return err
 }
 
-// overlay says whether writes to a bundle's root stay in memory. gVisor's
-// syntax is MOUNT:MEDIUM; media other than memory are not built.
-func (g *globals) overlay() (bool, error) {
-	switch g.overlay2 {
-	case "", "none":
-		return false, nil
-	case "root:memory", "root:self", "all:memory":
-		return true, nil
+// An overlay says which writes stay in memory.
+type overlay struct{ root, mounts bool }
+
+// overlays are values of --overlay2; gVisor's syntax is MOUNT:MEDIUM, of whose media
+// memory is built.
+var overlays = map[string]overlay{
+	"": {}, "none": {}, "root:memory": {root: true}, "all:memory": {root: true, mounts: true},
+}
+
+func (g *globals) overlay() (overlay, error) {
+	o, ok := overlays[g.overlay2]
+	if !ok {
+		return o, fmt.Errorf("--overlay2=%s is not implemented; none, root:memory and all:memory are", g.overlay2)
 	}
-	return false, fmt.Errorf("--overlay2=%s is not implemented; none and root:memory are", g.overlay2)
+	return o, nil
 }
 
 // parse is fs.Parse with our errors: one line that names the nearest flag.

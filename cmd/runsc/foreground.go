@@ -23,8 +23,9 @@ const (
 )
 
 // foreground starts a sandbox, its first process, and waits for its end, and
-// passes on signals meanwhile. The status is the guest's.
-func (g *globals) foreground(o *sandbox.Options) (int, error) {
+// passes on signals meanwhile. The status is the guest's. ended, unless it is nil, is
+// called while the sandbox is still there.
+func (g *globals) foreground(o *sandbox.Options, ended func(*control.Client) error) (int, error) {
 	done, err := g.prepare(o)
 	if err != nil {
 		return 0, err
@@ -40,7 +41,15 @@ func (g *globals) foreground(o *sandbox.Options) (int, error) {
 		return 0, err
 	}
 	defer s.Kill()
-	return g.follow(s, signals, o.Boot.Process.Args[0], func() {})
+	status, err := g.follow(s, signals, o.Boot.Process.Args[0], func() {})
+	switch {
+	case err != nil || ended == nil:
+	case s.Client == nil:
+		err = control.ErrGone
+	default:
+		err = ended(s.Client)
+	}
+	return status, err
 }
 
 // follow starts the first process of s, calls running once it is, and returns its

@@ -121,9 +121,11 @@ func (l *launch) options() (err error) {
 		return err
 	}
 	o.Boot.Root.Shared = l.fileAccess == "shared"
-	if o.Boot.Root.Overlay, err = l.overlay(); err != nil {
+	over, err := l.overlay()
+	if err != nil {
 		return err
 	}
+	o.Boot.Root.Overlay = over.root
 	if len(o.Boot.StartHooks) > 0 {
 		st := specs.State{Version: specs.Version, ID: l.c.ID, Status: specs.StateCreated, Pid: 1, Bundle: l.b.Path, Annotations: l.b.Spec.Annotations}
 		if o.Boot.HookState, err = json.Marshal(&st); err != nil {
@@ -133,8 +135,12 @@ func (l *launch) options() (err error) {
 	for i, t := range l.b.Trees {
 		o.Attach = append(o.Attach, sandbox.AttachPoint{
 			Source: t.Source, NoRecurse: t.NoRecurse, Slave: t.Slave, Shared: i > 0 || o.Boot.Root.Shared,
-			ReadOnly: t.ReadOnly || i == 0 && o.Boot.Root.Overlay,
+			ReadOnly: t.ReadOnly || i == 0 && over.root || i > 0 && over.mounts,
 		})
+	}
+	for i := range o.Boot.Mounts {
+		m := &o.Boot.Mounts[i]
+		m.Overlay = over.mounts && m.Attach > 0 && !l.b.Trees[m.Attach].ReadOnly
 	}
 	return nil
 }

@@ -61,6 +61,10 @@ func Main(args []string) int {
 		return fail(g, fmt.Errorf("%s: %w", name, err))
 	}
 	status, err := run(fs.Args())
+	if errors.Is(err, flag.ErrHelp) {
+		commandHelp(os.Stdout, c)
+		return 0
+	}
 	if err != nil {
 		return fail(g, err)
 	}

@@ -60,11 +60,9 @@ func (r *records) add(key, value string) {
 	*r = fmt.Appendf(*r, "%d %s=%s\n", size, key, value)
 }
 
-// header adds what does not fit h's block.
+// header adds what does not fit h's block. Names that are not UTF-8 are there as they
+// are, as GNU tar and others have it: it complains of hdrcharset.
 func (r *records) header(h *Header) {
-	if !utf8.ValidString(h.Name) || !utf8.ValidString(h.Link) {
-		r.add("hdrcharset", "BINARY")
-	}
 	if !fits(h.Name) {
 		r.add("path", h.Name)
 	}

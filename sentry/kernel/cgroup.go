@@ -33,8 +33,9 @@ type Cgroup struct {
 	doze doze // for one of its tasks
 	// tracer is told of its tasks' system calls.
 	tracer atomic.Pointer[Tracer]
-	// oomKills counts processes that OOMKill killed.
+	// oomKills counts processes that OOMKill killed; oomNext is closed at the next.
 	oomKills atomic.Int64
+	oomNext  atomic.Pointer[chan struct{}]
 }
 
 // NewCgroup returns a control group without processes.
@@ -114,3 +115,25 @@ func (cg *Cgroup) Kill() {
 
 // OOMKills counts the processes that OOMKill killed.
 func (cg *Cgroup) OOMKills() int64 { return cg.oomKills.Load() }
+
+// OOMEvents is OOMKills and a channel that is closed when there are more.
+func (cg *Cgroup) OOMEvents() (n int64, more <-chan struct{}) {
+	next := cg.oomNext.Load()
+	if next == nil {
+		fresh := make(chan struct{})
+		if next = &fresh; !cg.oomNext.CompareAndSwap(nil, next) {
+			return cg.OOMEvents()
+		}
+	}
+	// What is counted from now on closes this one.
+	return cg.oomKills.Load(), *next
+}
+
+// countOOM counts a process that is about to be killed: whoever learns of its end
+// finds it counted.
+func (cg *Cgroup) countOOM() {
+	cg.oomKills.Add(1)
+	if next := cg.oomNext.Swap(nil); next != nil {
+		close(*next)
+	}
+}

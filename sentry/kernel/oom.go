@@ -100,9 +100,11 @@ func (cg *Cgroup) OOMKill(limit uint64) (v OOMVictim, ok bool) {
 				continue
 			}
 		}
-		if tg.SignalFromOutside(&kill) == nil {
-			cg.oomKills.Add(1)
+		if tg.dying() {
+			continue
 		}
+		cg.countOOM()
+		_ = tg.SignalFromOutside(&kill) // it may have ended just now
 	}
 	return v, true
 }

@@ -34,12 +34,12 @@ type FileSystem struct {
 
 var _ vfs.FileSystem = (*FileSystem)(nil)
 
-// New returns a file system that shows lower with the changes in upper, which
+// New returns a file system that shows lower, a directory or a file, with the changes in upper, which
 // is empty and nobody else's, as device dev. The lower layer does not change by
 // itself.
 func New(lower, upper vfs.FileSystem, dev uint64) (*FileSystem, error) {
 	store, ok := upper.Root().(vfs.Dir)
-	if !ok || lower.Root().Kind() != linux.S_IFDIR {
+	if kind := lower.Root().Kind(); !ok || kind != linux.S_IFDIR && kind != linux.S_IFREG {
 		return nil, linux.ENOTDIR
 	}
 	fs := &FileSystem{
