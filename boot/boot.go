@@ -21,40 +21,40 @@ import (
 // failure, as callers of runsc expect it.
 const Failed = 128
 
-// Main runs the container that cfg describes and returns the status that the
-// process is to exit with. Errors go to descriptor 2, as a line.
-func Main(cfg *Config) (status int) {
-	status, err := run(cfg)
+// Main runs the container that cfg describes and returns how it ended: with the status
+// that the process is to exit with. Errors go to descriptor 2, as a line.
+func Main(cfg *Config) End {
+	e, err := run(cfg)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runsc:", err)
-		return Failed
+		return End{Status: Failed}
 	}
-	return status
+	return e
 }
 
-func run(cfg *Config) (int, error) {
+func run(cfg *Config) (End, error) {
 	k, p, err := newKernel(cfg)
 	if err != nil {
-		return 0, err
+		return End{}, err
 	}
 	if err := host.KeepReopen(cfg.ProcFD); err != nil {
-		return 0, err
+		return End{}, err
 	}
 	if cfg.TSC {
 		if k.VDSO, err = vdso.New(kernel.Times, host.ReopenMemory); err != nil {
-			return 0, err
+			return End{}, err
 		}
 	}
 	l, err := control.Listen(cfg.ControlFD)
 	if err != nil {
-		return 0, fmt.Errorf("control socket: %w", err)
+		return End{}, fmt.Errorf("control socket: %w", err)
 	}
 	if err := host.SealSentry(cfg.ProcFD); err != nil {
-		return 0, err
+		return End{}, err
 	}
 	s, err := newSandbox(cfg, k, p)
 	if err != nil {
-		return 0, err
+		return End{}, err
 	}
 	return s.serve(l)
 }

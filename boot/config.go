@@ -75,7 +75,7 @@ type Config struct {
 	// StdioFDs become descriptors 0, 1 and 2 of the first process.
 	StdioFDs [3]int `json:"stdioFDs"`
 	// These two are of containers beside a sandbox's first. EndFD gets the
-	// container's status: NoteStatus. SignalFD says what signals its terminal
+	// container's end: NoteEnd. SignalFD says what signals its terminal
 	// sends, a byte each.
 	EndFD    int `json:"endFD"`
 	SignalFD int `json:"signalFD"`

@@ -178,11 +178,7 @@ func (c *container) end() {
 		ended = c.killed(dyingTime)
 	}
 	if init, err := c.first(); err == nil {
-		status := control.WaitStatus(linux.SIGKILL)
-		if init.Zombie() {
-			status = control.WaitStatus(init.ExitStatus())
-		}
-		NoteStatus(c.cfg.EndFD, status.ExitCode())
+		NoteEnd(c.cfg.EndFD, c.howEnded(init))
 	}
 	c.sandbox.forget(c)
 	if ended {

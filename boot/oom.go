@@ -6,6 +6,9 @@ import (
 	"runtime/metrics"
 	"time"
 
+	"glovebox/abi/linux"
+	"glovebox/control"
+	"glovebox/sentry/kernel"
 	"glovebox/sentry/mm"
 )
 
@@ -164,6 +167,16 @@ func (c *container) limitMemory(limit uint64) {
 	case c.limited <- struct{}{}:
 	default:
 	}
+}
+
+// howEnded is how the container did, with its first process: killed, if that does not
+// end.
+func (c *container) howEnded(init *kernel.ThreadGroup) End {
+	status := control.WaitStatus(linux.SIGKILL)
+	if init.Zombie() {
+		status = control.WaitStatus(init.ExitStatus())
+	}
+	return End{status.ExitCode(), c.group.OOMKills() > 0}
 }
 
 // WaitOOM implements control.Container.

@@ -58,15 +58,15 @@ func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform) (*sandbox, e
 	return s, nil
 }
 
-// serve answers runsc until the first container ends, and returns its status.
-func (s *sandbox) serve(l *net.UnixListener) (int, error) {
+// serve answers runsc until the first container ends, and returns how it did.
+func (s *sandbox) serve(l *net.UnixListener) (End, error) {
 	c := s.first
 	go c.exitWithGofer()
 	if c.cfg.ConsoleSignals && c.tty != nil {
 		go c.relaySignals()
 	}
 	if !c.cfg.Ends {
-		return 0, control.Serve(l, s)
+		return End{}, control.Serve(l, s)
 	}
 	served := make(chan error, 1)
 	go func() { served <- control.Serve(l, s) }()
@@ -75,7 +75,7 @@ func (s *sandbox) serve(l *net.UnixListener) (int, error) {
 	// Whoever waits learns the status by an answer or, as our parent, from us.
 	l.Close()
 	err := <-served
-	return control.WaitStatus(c.init.ExitStatus()).ExitCode(), err
+	return c.howEnded(c.init), err
 }
 
 // exitWithGofer ends the Sentry with the first container's gofer: a guest that lost

@@ -20,9 +20,9 @@ var bootCommand = command{
 			if err != nil {
 				return 0, fmt.Errorf("enter the sandbox: %w", err)
 			}
-			status := boot.Main(cfg)
-			boot.NoteStatus(unix.Stderr, status)
-			return status, nil
+			end := boot.Main(cfg)
+			boot.NoteEnd(unix.Stderr, end)
+			return end.Status, nil
 		}
 	},
 }

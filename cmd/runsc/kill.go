@@ -118,14 +118,15 @@ func lastWords(c *container.Container) string {
 	if c.Now() != specs.StateStopped {
 		return ""
 	}
-	if e, err := ended(c); err == nil && e.LastWords() != "" {
+	if e, err := ended(c, patience); err == nil && e.LastWords() != "" {
 		return ": " + e.LastWords()
 	}
 	return ""
 }
 
-// ended is how a container's sandbox did.
-func ended(c *container.Container) (sandbox.End, error) {
+// ended is how a container's sandbox did, of which its gofer, given so much time, leaves
+// word.
+func ended(c *container.Container, patience time.Duration) (sandbox.End, error) {
 	if err := c.Gofer.Gone(patience); err != nil {
 		return sandbox.End{}, err
 	}

@@ -64,7 +64,7 @@ func (l *list) run(args []string) (int, error) {
 	}
 	rows := []listed{}
 	for _, c := range all {
-		s := c.OCI()
+		s := ociState(c)
 		rows = append(rows, listed{
 			s.Version, s.ID, s.Pid, s.Status, s.Bundle, c.Rootfs, c.Created, s.Annotations, userName(c.Owner),
 		})

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"glovebox/oci/container"
 )
@@ -22,9 +25,29 @@ var stateCommand = command{
 			if err != nil {
 				return 0, err
 			}
-			return 0, printJSON(c.OCI())
+			return 0, printJSON(ociState(c))
 		}
 	},
+}
+
+// oomKilled is the annotation of a stopped container of which a process was killed for
+// memory. The state that the OCI specifies has no other place for it.
+const oomKilled = "dev.glovebox.oom-killed"
+
+// ociState is the state as callers of a runtime want it.
+func ociState(c *container.Container) specs.State {
+	s := c.OCI()
+	if s.Status != specs.StateStopped {
+		return s
+	}
+	if e, err := ended(c, endPatience); err == nil && e.OOMKilled {
+		s.Annotations = maps.Clone(s.Annotations)
+		if s.Annotations == nil {
+			s.Annotations = map[string]string{}
+		}
+		s.Annotations[oomKilled] = "true"
+	}
+	return s
 }
 
 func printJSON(v any) error {

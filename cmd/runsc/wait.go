@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -27,10 +28,15 @@ var waitCommand = command{
 	},
 }
 
+// endPatience is how long who has the status waits for what else there is to say.
+const endPatience = 2 * time.Second
+
 // A waitResult is what wait prints.
 type waitResult struct {
 	ID         string `json:"id"`
 	ExitStatus int    `json:"exitStatus"`
+	// OOMKilled is of the container, not of its other processes.
+	OOMKilled bool `json:"oomKilled,omitempty"`
 }
 
 func (g *globals) wait(id string, pid int32) (int, error) {
@@ -53,14 +59,20 @@ func (g *globals) wait(id string, pid int32) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return 0, printJSON(waitResult{id, status.ExitCode()})
+	r := waitResult{ID: id, ExitStatus: status.ExitCode()}
+	if pid <= 1 {
+		// The sandbox is about to end, and to leave word.
+		e, err := ended(c, endPatience)
+		r.OOMKilled = err == nil && e.OOMKilled
+	}
+	return 0, printJSON(r)
 }
 
 // waited is wait for what has ended: it is known of the first process.
 func (g *globals) waited(c *container.Container, pid int32) (int, error) {
-	e, err := ended(c)
+	e, err := ended(c, patience)
 	if err != nil || e.Status < 0 || pid > 1 || e.LastWords() != "" {
 		return 0, notRunning(c)
 	}
-	return 0, printJSON(waitResult{c.ID, e.Status})
+	return 0, printJSON(waitResult{c.ID, e.Status, e.OOMKilled})
 }

@@ -1,13 +1,11 @@
 package sandbox
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -23,10 +21,10 @@ const endName = "end"
 // endSize bounds the last words in it.
 const endSize = 16 << 10
 
-// An End is how a sandbox ended.
+// An End is how a sandbox ended. The status is the Sentry's, -1 if it did not end in
+// order.
 type End struct {
-	// Status is the Sentry's, -1 if it did not end in order.
-	Status int
+	boot.End
 	// Log is what it said last.
 	Log string
 }
@@ -45,24 +43,16 @@ func (e End) LastWords() string {
 
 // lastWords is what is in the crash log of whoever ran the container: this process's
 // standard error. None of it is believed. The status is -1 if there is none.
-func lastWords() (status int, text string) {
-	log := crashLog{unix.Stderr}
-	b := make([]byte, boot.StatusSize)
-	n, err := unix.Pread(log.fd, b, boot.StatusAt)
+func lastWords() End {
+	end, err := boot.ReadEnd(unix.Stderr)
 	if err != nil {
-		return -1, ""
+		end.Status = -1
 	}
-	status, err = strconv.Atoi(string(bytes.TrimRight(b[:n], "\x00")))
-	if err != nil || status < 0 || status > 255 {
-		status = -1
-	}
-	text = log.text()
-	return status, text[:min(len(text), endSize)]
+	text := crashLog{unix.Stderr}.text()
+	return End{end, text[:min(len(text), endSize)]}
 }
 
-func keepEnd(fd, status int, text string) {
-	_, _ = unix.Write(fd, fmt.Appendf(nil, "%d\n%s", status, text))
-}
+func (e End) keep(fd int) { _, _ = unix.Write(fd, fmt.Appendf(nil, "%s\n%s", e.End, e.Log)) }
 
 // ReadEnd returns how the detached sandbox whose Options.SocketDir was dir ended;
 // an error if nobody knows.
@@ -72,11 +62,11 @@ func ReadEnd(dir string) (End, error) {
 		return End{}, err
 	}
 	first, log, _ := strings.Cut(string(b), "\n")
-	status, err := strconv.Atoi(first)
+	end, err := boot.ParseEnd(first)
 	if err != nil {
 		return End{}, errors.New("the gofer was killed, too")
 	}
-	return End{status, log}, nil
+	return End{end, log}, nil
 }
 
 // newEnd makes the file.

@@ -88,17 +88,17 @@ type GoferRoot struct {
 // Ended is to be called when the Sentry has hung up. It returns the status that the
 // gofer is to end with: where it stands for the container, that one's.
 func (r *GoferRoot) Ended() int {
-	status, text := lastWords()
+	end := lastWords()
 	if r.endFD >= 0 {
-		keepEnd(r.endFD, status, text)
+		end.keep(r.endFD)
 	}
 	switch {
 	case !r.joined:
 		return 0
-	case status < 0:
+	case end.Status < 0:
 		return boot.Failed
 	}
-	return status
+	return end.Status
 }
 
 // A GoferTree is one tree that the gofer serves.
