@@ -46,7 +46,7 @@ func TestUsage(t *testing.T) {
 	}
 	const written, filled = 8 << 20, 8 << 20
 	h.must("exec", id, "dd", "if=/dev/zero", "of=/dev/shm/f", "bs=1M", "count=8")
-	h.background("exec", "--detach", id, "sh", "-c", "x=$(head -c 8388608 /dev/zero | tr '\\0' x); sleep 100002")
+	h.background("exec", "--detach", id, "sh", "-c", "x=$(head -c 8388608 /dev/zero | tr '\\0' x); sleep 100002; :")
 	var u usage
 	eventually(t, "the shell has its variable", func() bool {
 		u = h.usage(id)
