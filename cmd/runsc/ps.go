@@ -61,13 +61,15 @@ func (g *globals) ps(id, format string) (int, error) {
 	}), nil
 }
 
-// hostPIDs are the processes of the host that run the guest's: the Sentry for
-// those that have none, of which there is one number only.
+// hostPIDs are the processes of the host that run the guest's. Who asks for them is
+// going to look at them (docker top): they show the guest's arguments from now on.
 func hostPIDs(c *container.Container, list []control.Process) []int {
 	pids := container.ChildPIDs(c.Sandbox.PID)
 	out := []int{}
 	for _, p := range list {
 		if pid := pids[p.HostPID]; pid != 0 {
+			// Without that they show their names.
+			_ = container.ShowArgs(pid, c.Sandbox.PID, printable(p.Args))
 			out = append(out, pid)
 		}
 	}

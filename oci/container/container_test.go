@@ -195,3 +195,13 @@ func TestKill(t *testing.T) {
 	}
 	_ = cmd.Wait()
 }
+
+// TestShowArgs: nothing is written to a process that is not a stub.
+func TestShowArgs(t *testing.T) {
+	if err := ShowArgs(os.Getpid(), os.Getppid(), "x"); err == nil || !strings.Contains(err.Error(), "no page for a title") {
+		t.Errorf("%v", err)
+	}
+	if err := ShowArgs(1<<22+1, 1, "x"); err == nil {
+		t.Error("a process that is not there has arguments")
+	}
+}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"strconv"
@@ -118,6 +119,9 @@ func TestPs(t *testing.T) {
 	}
 	for i, pid := range pids {
 		// Tools of the host show what runs in it.
+		if b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline"); err != nil || string(b) != fmt.Sprintf("sleep %d\x00", 100002-i) {
+			t.Errorf("process %d of the host has arguments %q, %v", pid, b, err)
+		}
 		if b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm"); err != nil || string(b) != h.must("exec", id, "cat", "/proc/"+strconv.Itoa(i+1)+"/comm") {
 			t.Errorf("process %d of the host: %q, %v", pid, b, err)
 		}

@@ -12,9 +12,10 @@ import (
 func templateELF(filter []bpf.RawInstruction) []byte {
 	le := binary.LittleEndian
 	text := stubText()
-	data := make([]byte, 16, 16+8*len(filter))
+	data := make([]byte, filterAt, filterAt+8*len(filter))
 	le.PutUint16(data, uint16(len(filter))) // struct sock_fprog
-	le.PutUint64(data[8:], dataBase+16)
+	le.PutUint64(data[8:], dataBase+filterAt)
+	putMM(data[dataMM:], uint64(len(text)))
 	for _, ins := range filter {
 		data = le.AppendUint16(data, ins.Op)
 		data = append(data, ins.Jt, ins.Jf)
@@ -47,7 +48,7 @@ func templateELF(filter []bpf.RawInstruction) []byte {
 	})
 	binary.Write(&b, le, []phdr{
 		{1, 5, textOff, textBase, textBase, uint64(len(text)), uint64(len(text)), page},
-		{1, 6, uint64(dataOff), dataBase, dataBase, uint64(len(data)), dataSize, page},
+		{1, 6, uint64(dataOff), dataBase, dataBase, uint64(len(data)), dataSize + argsSize, page},
 		{0x6474e551, 6, 0, 0, 0, 0, 0, 16}, // PT_GNU_STACK: not executable
 	})
 	img := make([]byte, dataOff+len(data))
@@ -55,4 +56,18 @@ func templateELF(filter []bpf.RawInstruction) []byte {
 	copy(img[textOff:], text)
 	copy(img[dataOff:], data)
 	return img
+}
+
+// putMM writes the struct prctl_mm_map by which the host shows a page of a stub's as its
+// arguments: PR_SET_MM_MAP of prctl(2). The page is a title as of setproctitle(3), as
+// what would be the end of the arguments is not zero (get_mm_cmdline in fs/proc/base.c).
+// A guest that takes its stub over can write there as well as any program can to its own.
+func putMM(b []byte, text uint64) {
+	for i, v := range []uint64{
+		textBase, textBase + text, argsBase, argsBase, argsBase, argsBase, argsBase, // code, data, brk, stack
+		argsBase, argsBase + 1, argsBase + 1, argsBase + argsSize, // arguments, environment
+		0, 0xffffffff << 32, // no auxiliary vector; no other program
+	} {
+		binary.LittleEndian.PutUint64(b[8*i:], v)
+	}
 }

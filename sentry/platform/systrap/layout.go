@@ -5,6 +5,11 @@ const (
 	textBase = 0x7ff000000000
 	dataBase = 0x7ff000100000
 	dataSize = 0x10000
+	dataMM   = 0x10
+	// filterAt is where the filter is in the data segment.
+	filterAt = 0x80
+	argsBase = dataBase + dataSize
+	argsSize = 0x1000
 	ctlBase  = 0x7ff010000000
 	ctlSize  = 0x40000000
 

@@ -11,7 +11,11 @@
 
 // The data segment of the template: what Go put into the ELF image.
 #define DATA_FPROG  0x0
+#define DATA_MM     0x10
 #define DATA_TOP    0x10000
+
+// Behind it a page that stubs keep: what the host shows as their arguments.
+#define ARGS_BASE   0x7ff000110000
 
 // A slot: one guest thread. 32 KiB, aligned; signal frames lie at its end.
 #define SLOT_MASK   -0x8000

@@ -259,12 +259,21 @@ notfd0:
 notclone:
 	SYSCALL
 	MOVL	56(R14), CX
-	TESTL	$4, CX // recvmsg: remember the descriptor
+	TESTL	$20, CX
 	JEQ	notrecv
+	TESTL	$4, CX // recvmsg: remember the descriptor
+	JEQ	name
 	MOVL	S_CMSGFD(BX), DX
 	SHRL	$8, CX
 	ANDL	$63, CX
 	MOVL	DX, A_FDS(R15)(CX*4)
+	JMP	notrecv
+name:
+	MOVQ	$ARGS_BASE, CX
+	MOVQ	24(R14), DX
+	MOVQ	DX, (CX)
+	MOVQ	32(R14), DX
+	MOVQ	DX, 8(CX)
 notrecv:
 	MOVQ	AX, (R14)
 	ADDQ	$64, R14
@@ -414,6 +423,16 @@ template:
 	XORL	R8, R8
 	MOVL	$SYS_prctl, AX
 	SYSCALL
+	MOVQ	$ARGS_BASE, CX
+	MOVQ	$0x0029736275747328, AX // "(stubs)"
+	MOVQ	AX, (CX)
+	MOVL	$35, DI // PR_SET_MM, which some hosts refuse: they show a name only
+	MOVL	$14, SI // PR_SET_MM_MAP
+	MOVQ	$(DATA_BASE+DATA_MM), DX
+	MOVL	$104, R10
+	XORL	R8, R8
+	MOVL	$SYS_prctl, AX
+	SYSCALL
 
 	SUBQ	$256, SP
 	MOVQ	$-1, AX
@@ -516,6 +535,10 @@ gone:
 	UNDEF
 
 child:
+	// The page becomes the stub's own here, where nobody waits.
+	MOVQ	$ARGS_BASE, CX
+	MOVQ	$0x000029656c646928, AX // "(idle)"
+	MOVQ	AX, (CX)
 	MOVL	$1, DI // PR_SET_PDEATHSIG
 	MOVL	$9, SI
 	MOVL	$SYS_prctl, AX

@@ -339,7 +339,7 @@ func TestLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]int64{
-		"TEXT_BASE": textBase, "DATA_BASE": dataBase, "DATA_SIZE": dataSize,
+		"TEXT_BASE": textBase, "DATA_BASE": dataBase, "DATA_SIZE": dataSize, "DATA_MM": dataMM, "ARGS_BASE": argsBase,
 		"CTL_BASE": ctlBase, "CTL_SIZE": ctlSize,
 		"SLOT_MASK": -slotSize, "S_TURN": sTurn, "S_SLEEP": sSleep, "S_PARKED": sParked,
 		"S_SPIN": sSpin, "S_CMD": sCmd, "S_NOPS": sNops, "S_TID": sTID, "S_INDEX": sIndex,

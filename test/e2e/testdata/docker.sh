@@ -19,7 +19,7 @@ say init; run --rm --init bb sh -c 'grep -c init /proc/1/cmdline; echo done'
 say detached; id=$(run -d --name c1 bb sh -c 'trap "echo got; exit 5" TERM; echo up; sleep 1000 & wait'); sleep 1; docker logs c1; docker exec c1 sh -c 'echo in; exit 9'; echo $?; echo piped | docker exec -i c1 cat; docker exec -e A=b -w /tmp -u 5:6 c1 sh -c 'echo $A; pwd; id -u; id -g'; docker exec c1 nope >/dev/null 2>&1; echo $?
 say exec -d; docker exec -d c1 sh -c 'echo x > /tmp/mark'; sleep 0.5; docker exec c1 cat /tmp/mark
 say tty; script -qec 'stty rows 24 cols 80; docker exec -it c1 sh -c "tty; until stty size 2>/dev/null | grep \"24 80\"; do sleep 0.05; done"' /dev/null | tr -d '\r\000' | sed 's/\^@//'
-say top; docker top c1 | wc -l
+say top; docker top c1 | wc -l; docker top c1 -o pid,args | sed "1d; s,^ *[0-9]* *,," | sort
 say pause; docker pause c1; docker inspect -f '{{.State.Status}}' c1; docker unpause c1; docker inspect -f '{{.State.Status}}' c1
 say stats; docker stats --no-stream --format '{{.Name}} {{.PIDs}}' c1 | grep -c 'c1 [0-9]'
 say cp; echo from > from; docker cp from c1:/tmp/to; docker exec c1 cat /tmp/to; docker exec c1 sh -c 'echo inside > /tmp/f'; docker cp c1:/tmp/f got; cat got
