@@ -44,6 +44,9 @@ type Config struct {
 	MaxTasks int64  `json:"maxTasks,omitempty"`
 	Memory   uint64 `json:"memory,omitempty"`
 	CPUs     int    `json:"cpus,omitempty"`
+	// HostHeadroom is how many bytes more the host's control group may have; 0 if
+	// there is none, or nobody watches it: tellHost.
+	HostHeadroom uint64 `json:"hostHeadroom,omitempty"`
 	// CPUTime is enforced by the host, and shown inside.
 	CPUTime CPUTime `json:"cpuTime"`
 

@@ -72,6 +72,7 @@ func (s *sandbox) serve(l *net.UnixListener) (End, error) {
 	go func() { served <- control.Serve(l, s) }()
 	<-c.started
 	<-c.init.Done()
+	c.tellHost()
 	// Whoever waits learns the status by an answer or, as our parent, from us.
 	l.Close()
 	err := <-served

@@ -21,6 +21,10 @@ func (l *launch) placement() (err error) {
 	if l.group, err = cgroup.New(linux, l.c.ID, l.systemdCgroup); err != nil {
 		return fmt.Errorf("config.json: %w", err)
 	}
+	if l.detach {
+		// Who has detached it looks there for what happened.
+		l.o.Boot.HostHeadroom = cgroup.MoreMemory
+	}
 	l.o.Place = func(pids ...int) error {
 		if err := l.group.Free(); err != nil {
 			l.group = nil // it is not ours to remove

@@ -26,7 +26,7 @@ import (
 // guest thread is one of the host's too; the rest are the Sentry's and the gofer's.
 const (
 	moreTasks  = 1024
-	moreMemory = 128 << 20 // bytes
+	MoreMemory = 128 << 20 // bytes
 )
 
 // A State is what is remembered of a container's group.

@@ -37,7 +37,7 @@ func TestResources(t *testing.T) {
 	r, err := resources(&specs.LinuxResources{
 		Memory: &specs.LinuxMemory{Limit: n(1 << 30), Swap: n(-1)}, Pids: &specs.LinuxPids{Limit: n(0)},
 	})
-	if err != nil || r.Memory != 1<<30+moreMemory || r.MemorySwap != -1 || *r.PidsLimit != -1 {
+	if err != nil || r.Memory != 1<<30+MoreMemory || r.MemorySwap != -1 || *r.PidsLimit != -1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if _, err := resources(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: n(100), Swap: n(99)}}); err == nil {

@@ -52,13 +52,13 @@ func memory(out *cgroups.Resources, m *specs.LinuxMemory) error {
 		return nil
 	}
 	if m.Limit != nil {
-		out.Memory = higher(*m.Limit, moreMemory)
+		out.Memory = higher(*m.Limit, MoreMemory)
 	}
 	if m.Swap != nil {
 		if m.Limit != nil && *m.Limit > 0 && *m.Swap > 0 && *m.Swap < *m.Limit {
 			return errors.New("linux.resources.memory.swap: less than limit, which it includes")
 		}
-		out.MemorySwap = higher(*m.Swap, moreMemory)
+		out.MemorySwap = higher(*m.Swap, MoreMemory)
 	}
 	if m.Reservation != nil {
 		out.MemoryReservation = *m.Reservation

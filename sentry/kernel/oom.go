@@ -86,7 +86,8 @@ func (cg *Cgroup) OOMKill(limit uint64) (v OOMVictim, ok bool) {
 	v.Resident, v.Done = u.Resident, victim.done
 	v.Log = fmt.Sprintf("Memory cgroup out of memory: Killed process %d (%s) total-vm:%dkB, anon-rss:%dkB, file-rss:0kB, shmem-rss:0kB, UID:%d pgtables:0kB oom_score_adj:%d",
 		victim.ID(), leader.Comm(), u.Virtual>>10, u.Resident>>10, leader.Creds().UID, victim.oomScore.Load())
-	// Its host process may be in a long call for the Sentry.
+	// It may be in a long call, its host process in one for the Sentry.
+	m.Doom()
 	defer m.AddressSpace().Kill()
 	kill := Info{Signo: linux.SIGKILL, Code: linux.SI_KERNEL}
 	for _, tg := range groups {

@@ -31,20 +31,28 @@ func (mm *MM) CopyOut(a guest.Addr, p []byte) (int, error) {
 	})
 }
 
+// stride is how much is copied before it is asked again whether anybody wants it, in
+// bytes: the host gives memory at gigabytes a second.
+const stride = 1 << 20
+
+// Doom ends copies to and from mm, those under way too: its processes were killed, and
+// the memory that they would fill is not there.
+func (mm *MM) Doom() { mm.doomed.Store(true) }
+
 // Windows implements guest.Memory. f runs with the address space locked
 // against changes: it must not use guest memory.
 func (mm *MM) Windows(a guest.Addr, n int, access guest.Access, f func([]byte) (int, error)) (int, error) {
 	done := 0
 	for done < n {
 		at, ok := a.Add(uint64(done))
-		if !ok {
+		if !ok || mm.doomed.Load() {
 			return done, linux.EFAULT
 		}
 		v, err := mm.rlockAt(at, access)
 		if err != nil {
 			return done, err
 		}
-		want := int(min(uint64(n-done), uint64(v.End-at)))
+		want := int(min(uint64(n-done), uint64(v.End-at), stride))
 		off := v.off + uint64(at-v.Start)
 		var got int
 		if v.mem != nil {

@@ -21,10 +21,11 @@ type Limits struct{ AS, Data, Stack uint64 }
 
 // An MM is an address space (struct mm_struct).
 type MM struct {
-	host  *Host
-	id    uint64
-	users atomic.Int32
-	as    platform.AddressSpace
+	host   *Host
+	id     uint64
+	users  atomic.Int32
+	doomed atomic.Bool // by Doom
+	as     platform.AddressSpace
 
 	mu   lock.RWMutex[lock.MM]
 	vmas []*vma // guarded by mu; sorted, disjoint

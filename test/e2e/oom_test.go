@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +111,9 @@ func TestOOMKilled(t *testing.T) {
 		{"sleep 0.3; exec " + greedy, 137, true},
 		{"sleep 0.3; " + greedy + "; exit 3", 3, true},
 		{"sleep 0.3; exit 137", 137, false},
+		// More than the host would give, in one call, which the Sentry fills.
+		{"sleep 0.3; dd if=/dev/zero of=/dev/null bs=900M count=1; exit 4", 4, true},
+		{"sleep 0.3; echo 1000 >/proc/self/oom_score_adj; exec dd if=/dev/zero of=/dev/null bs=900M count=1", 137, true},
 	} {
 		id := h.id()
 		dir := h.bundle(small, "sh", "-c", c.script)
@@ -149,5 +155,42 @@ func TestOOMKilled(t *testing.T) {
 	p.must("delete", member)
 	p.must("delete", "--force", p.first)
 	p.nothingLeft()
+	h.nothingLeft()
+}
+
+// TestHostHears: the host's control group counts a killed process, one only, when a
+// container ends of which one was killed inside: containerd's shim for runc looks there,
+// and docker shows OOMKilled (testdata/docker.sh).
+func TestHostHears(t *testing.T) {
+	h := newHost(t)
+	for _, c := range []struct {
+		script string
+		status int
+		oom    string
+	}{
+		{"exec " + greedy, 137, "1"},
+		{greedy + "; exit 5", 5, "1"},
+		{"sleep 0.1; exit 6", 6, "0"},
+	} {
+		id := h.id()
+		path := "/glovebox-e2e/" + id
+		group := controller(t, "memory", path)
+		t.Cleanup(func() { _ = os.Remove(filepath.Dir(group)) })
+		dir := h.bundle(func(s *specs.Spec) {
+			small(s)
+			s.Linux.CgroupsPath = path
+		}, "sh", "-c", c.script)
+		h.background("create", "--bundle", dir, id)
+		h.must("start", id)
+		var w struct{ ExitStatus int }
+		if err := json.Unmarshal([]byte(h.must("wait", id)), &w); err != nil || w.ExitStatus != c.status {
+			t.Errorf("%q: %+v, %v", c.script, w, err)
+		}
+		eventually(t, "stopped", func() bool { return h.state(id).Status == specs.StateStopped })
+		if _, kills, _ := strings.Cut(word(t, group, "memory.oom_control"), "oom_kill "); kills != c.oom {
+			t.Errorf("%q: the host counts %q", c.script, kills)
+		}
+		h.must("delete", id)
+	}
 	h.nothingLeft()
 }

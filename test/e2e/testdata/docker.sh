@@ -14,6 +14,7 @@ say readonly; run --rm --read-only bb sh -c 'echo x > /x' 2>&1; echo $?
 say limits; run --rm --ulimit nofile=77:99 bb sh -c 'ulimit -n; ulimit -Hn'
 say pids; run --rm --pids-limit 10 bb sh -c 'n=0; while [ $n -lt 15 ]; do sleep 1 >/dev/null 2>&1 & n=$((n+1)); done' 2>&1 | head -1
 say memory; run --rm --memory 16m bb echo small
+say oom; run --name oom --memory 32m bb tail /dev/zero; echo $?; docker inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' oom; docker rm oom
 say caps; run --rm --cap-drop ALL bb grep CapEff /proc/self/status; run --rm --cap-drop ALL --cap-add CHOWN bb grep CapBnd /proc/self/status
 say init; run --rm --init bb sh -c 'grep -c init /proc/1/cmdline; echo done'
 say detached; id=$(run -d --name c1 bb sh -c 'trap "echo got; exit 5" TERM; echo up; sleep 1000 & wait'); sleep 1; docker logs c1; docker exec c1 sh -c 'echo in; exit 9'; echo $?; echo piped | docker exec -i c1 cat; docker exec -e A=b -w /tmp -u 5:6 c1 sh -c 'echo $A; pwd; id -u; id -g'; docker exec c1 nope >/dev/null 2>&1; echo $?
