@@ -22,7 +22,7 @@ type Kernel struct {
 	FPSize int
 	// HWCap and HWCap2 are AT_HWCAP and AT_HWCAP2 (getauxval(3)).
 	HWCap, HWCap2 uint64
-	// CPUs is how many processors guests see.
+	// CPUs is how many processors there are; how many guests see is their Cgroup's.
 	CPUs int
 
 	// tree guards the process tree, ids and process groups.
