@@ -187,7 +187,12 @@ func TestHostHears(t *testing.T) {
 			t.Errorf("%q: %+v, %v", c.script, w, err)
 		}
 		eventually(t, "stopped", func() bool { return h.state(id).Status == specs.StateStopped })
-		if _, kills, _ := strings.Cut(word(t, group, "memory.oom_control"), "oom_kill "); kills != c.oom {
+		events := "memory.oom_control"
+		if unified() {
+			events = "memory.events"
+		}
+		_, kills, _ := strings.Cut(word(t, group, events), "oom_kill ")
+		if kills, _, _ = strings.Cut(kills, "\n"); kills != c.oom {
 			t.Errorf("%q: the host counts %q", c.script, kills)
 		}
 		h.must("delete", id)

@@ -26,7 +26,7 @@ var machines = []struct {
 	mode  string
 	tests []string
 }{
-	{"unified", []string{"TestCgroups", "TestSharedCgroup", "TestPodLimits"}},
+	{"unified", []string{"TestCgroups", "TestSharedCgroup", "TestPodLimits", "TestHostHears"}},
 	{"hybrid", []string{"TestCgroups", "TestSharedCgroup"}},
 	{"systemd", []string{"TestSystemd"}},
 }
