@@ -70,6 +70,11 @@ func (g *globals) follow(s *sandbox.Sandbox, signals <-chan os.Signal, program s
 			return
 		}
 		status, err := client.Wait(0)
+		var ce *control.Error
+		if errors.As(err, &ce) && ce.Code == control.NotFound {
+			// It ended before it was asked for, and the sandbox goes on without it.
+			err = control.ErrGone
+		}
 		ended <- end{status, err}
 	}()
 	// Signals wait in their channel until the process is there to get them.
