@@ -127,7 +127,7 @@ func (c *container) limits() cgroup.Limits {
 // Stats implements control.Container.
 func (c *container) Stats() (control.Stats, error) {
 	st := control.Stats{OOMKills: c.group.OOMKills(), Memory: c.usage(), Sentry: c.sandbox.usage()}
-	st.Resident = st.Memory.Anonymous + st.Memory.Shared + st.Memory.Files
+	st.Resident = c.memory.Total()
 	st.UserNS, st.SystemNS = c.group.CPUTime()
 	for _, tg := range c.group.Groups() {
 		if n := len(tg.Tasks()); n > 0 {

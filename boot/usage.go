@@ -13,12 +13,11 @@ func (c *container) usage() control.Memory {
 	used := c.memory.Used()
 	m := control.Memory{
 		Anonymous: used[memfile.Anonymous], Shared: used[memfile.Shared], Files: used[memfile.Stored],
-		Total: c.charged(), Limit: c.memoryLimit.Load(),
+		Limit: c.memoryLimit.Load(),
 	}
-	// The two looks are not one: what was freed meanwhile is nobody's.
-	sum := used.Total()
-	m.Total = max(m.Total, sum)
-	m.Kernel = m.Total - sum
+	// Of the two looks, what was freed meanwhile is nobody's.
+	m.Total = max(c.charged(), used.Total())
+	m.Kernel = m.Total - m.Anonymous - m.Shared - m.Files
 	return m
 }
 

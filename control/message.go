@@ -192,8 +192,8 @@ type Memory struct {
 	Anonymous uint64 `json:"anonymous"` // processes' own
 	Shared    uint64 `json:"shared"`    // between processes
 	Files     uint64 `json:"files"`     // tmpfs and overlays
-	// Kernel is what the Sentry keeps for it beside those, where it has no other
-	// container: descriptors, pipes, sockets.
+	// Kernel is what is in pipes, sockets and queues and, where the Sentry has no other
+	// container, what it knows of its objects.
 	Kernel uint64 `json:"kernel"`
 	// Total is what Limit, 0 for none, is held against.
 	Total uint64 `json:"total"`

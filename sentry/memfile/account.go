@@ -5,13 +5,14 @@ import (
 	"sync/atomic"
 )
 
-// An Account is the memory of one container: its files, and what its file systems
-// keep in the Sentry's heap instead.
+// An Account is the memory of one container: its files, and what the Sentry's heap
+// keeps for it instead.
 type Account struct {
 	// Reopen makes read-only descriptors of files. Immutable.
 	Reopen Reopener
-	// Heap is in bytes.
-	Heap atomic.Int64
+	// Pages is what files of a tmpfs have, Heap what is in pipes, sockets and queues,
+	// in bytes.
+	Pages, Heap atomic.Int64
 
 	mu    sync.Mutex
 	files map[*File]struct{} // guarded by mu
@@ -56,6 +57,7 @@ const (
 	Anonymous Use = iota // an address space's own
 	Shared               // of several: MAP_SHARED|MAP_ANONYMOUS, System V
 	Stored               // files of a tmpfs
+	Kernel               // what is in pipes, sockets and queues
 	numUses
 )
 
@@ -80,7 +82,8 @@ func (a *Account) Used() (b Bytes) {
 	for f := range a.files {
 		b[f.use] += f.Resident()
 	}
-	b[Stored] += uint64(max(a.Heap.Load(), 0))
+	b[Stored] += uint64(max(a.Pages.Load(), 0))
+	b[Kernel] += uint64(max(a.Heap.Load(), 0))
 	return b
 }
 
@@ -95,4 +98,6 @@ func (a *Account) Files() (bytes uint64) {
 }
 
 // Total returns how many bytes there are in all.
-func (a *Account) Total() uint64 { return a.Files() + uint64(max(a.Heap.Load(), 0)) }
+func (a *Account) Total() uint64 {
+	return a.Files() + uint64(max(a.Pages.Load(), 0)) + uint64(max(a.Heap.Load(), 0))
+}

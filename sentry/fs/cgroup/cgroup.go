@@ -162,7 +162,7 @@ func memoryStat(o *Options, w *bytes.Buffer) {
 	used := o.Limits().UsedMemory
 	// As Linux has it, files of a tmpfs are shared memory, and that is files.
 	shared := used[memfile.Shared] + used[memfile.Stored]
-	fmt.Fprintf(w, "anon %d\nfile %d\nkernel 0\nkernel_stack 0\npagetables 0\nsock 0\nshmem %d\nfile_mapped 0\nfile_dirty 0\n"+
+	fmt.Fprintf(w, "anon %d\nfile %d\nkernel %d\nkernel_stack 0\npagetables 0\nsock 0\nshmem %d\nfile_mapped 0\nfile_dirty 0\n"+
 		"file_writeback 0\ninactive_anon 0\nactive_anon %d\ninactive_file 0\nactive_file 0\nunevictable 0\nslab 0\n",
-		used[memfile.Anonymous], shared, shared, used.Total())
+		used[memfile.Anonymous], shared, used[memfile.Kernel], shared, used.Total())
 }

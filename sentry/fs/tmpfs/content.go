@@ -147,7 +147,7 @@ func (d *content) reserve(fs *FileSystem, i int64) error {
 	if d.pages == nil {
 		d.pages = map[int64]*page{}
 	}
-	fs.opts.Memory.Heap.Add(pageSize)
+	fs.opts.Memory.Pages.Add(pageSize)
 	d.pages[i] = unwritten
 	return nil
 }
@@ -210,7 +210,7 @@ func (d *content) punch(fs *FileSystem, off, end int64) {
 		case hi <= off || lo >= end:
 		case lo >= off && (hi <= end || end >= d.size):
 			delete(d.pages, i)
-			fs.opts.Memory.Heap.Add(-pageSize)
+			fs.opts.Memory.Pages.Add(-pageSize)
 			fs.charge(-1)
 		case p == unwritten:
 		default:
@@ -240,14 +240,14 @@ func (d *content) share(fs *FileSystem) error {
 			return err
 		}
 	}
-	fs.opts.Memory.Heap.Add(-int64(len(d.pages)) * pageSize)
+	fs.opts.Memory.Pages.Add(-int64(len(d.pages)) * pageSize)
 	d.mem, d.charged, d.pages = f, int64(len(d.pages)), nil
 	return nil
 }
 
 // release gives everything back.
 func (d *content) release(fs *FileSystem) {
-	fs.opts.Memory.Heap.Add(-int64(len(d.pages)) * pageSize)
+	fs.opts.Memory.Pages.Add(-int64(len(d.pages)) * pageSize)
 	fs.charge(-int64(len(d.pages)) - d.charged)
 	d.pages, d.charged = nil, 0
 	if d.mem != nil {
