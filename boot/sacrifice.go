@@ -14,7 +14,7 @@ import (
 const (
 	tellLimit = 1 << 30
 	tellChunk = 64 << 20
-	tellTime  = 2 * time.Second
+	tellTime  = 10 * time.Second
 	// tellFrom is where it is mapped; there is no guest to mind.
 	tellFrom guest.Addr = 1 << 32
 )

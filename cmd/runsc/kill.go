@@ -77,11 +77,13 @@ func (k *kill) send(id string, a control.SignalArgs) error {
 	case specs.StateCreating:
 		return fmt.Errorf("cannot kill container %q: it is being created", id)
 	case specs.StateCreated:
-		// There is no process yet that could handle or ignore it.
-		if ends(unix.Signal(a.Signal)) {
-			return end(c)
+		if !startedMeanwhile(c) {
+			// There is no process yet that could handle or ignore it.
+			if ends(unix.Signal(a.Signal)) {
+				return end(c)
+			}
+			return nil
 		}
-		return nil
 	}
 	if a.Signal == int(unix.SIGKILL) && (a.PID <= 1 || k.all) {
 		// Whatever the Sentry is busy with, or has run out of.
@@ -105,6 +107,20 @@ func (k *kill) send(id string, a control.SignalArgs) error {
 		return notRunning(c)
 	}
 	return err
+}
+
+// startedMeanwhile reports whether the first process runs although nobody has noted that
+// yet: `run` does when it hears of it, and the program may be faster.
+func startedMeanwhile(c *container.Container) bool {
+	client, err := reach(c)
+	if err != nil {
+		return false
+	}
+	defer client.Close()
+	// A start that hangs in a hook lets nobody know.
+	defer time.AfterFunc(time.Second, func() { client.Close() }).Stop()
+	st, err := client.State()
+	return err == nil && st.Status != string(specs.StateCreated)
 }
 
 // notRunning is the error of who wants something of a container that has ended.
