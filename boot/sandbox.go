@@ -15,6 +15,7 @@ import (
 	"glovebox/host"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/memfile"
+	"glovebox/sentry/net/inet"
 	"glovebox/sentry/net/socket"
 	unixsocket "glovebox/sentry/net/unix"
 	"glovebox/sentry/platform"
@@ -32,6 +33,7 @@ type sandbox struct {
 	tracer     *kernel.Tracer // of every container; nil for none
 	// sockets is the network namespace.
 	sockets socket.Families
+	net     inet.Namespace
 	devs    atomic.Uint32 // device numbers given out
 	first   *container
 
@@ -45,7 +47,8 @@ var _ control.Sandbox = (*sandbox)(nil)
 // newSandbox makes a sandbox and its first container.
 func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform) (*sandbox, error) {
 	s := &sandbox{k: k, platform: p, reopen: host.ReopenMemory, hostMemory: cfg.hostMemory, containers: map[string]*container{}}
-	s.sockets = socket.Families{linux.AF_UNIX: new(unixsocket.Namespace)}
+	s.sockets = s.net.Families()
+	s.sockets[linux.AF_UNIX] = new(unixsocket.Namespace)
 	cfg.EndFD = -1
 	var err error
 	if s.tracer, err = newTracer(cfg); err != nil {

@@ -26,7 +26,7 @@ import (
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/memfile"
 	"glovebox/sentry/mm"
-	"glovebox/sentry/net/socket"
+	"glovebox/sentry/net/inet"
 	"glovebox/sentry/net/unix"
 	"glovebox/sentry/platform/systrap"
 	"glovebox/sentry/sys"
@@ -229,11 +229,13 @@ func runGuest(t *testing.T, host *mm.Host, fs vfs.FileSystem, program []byte) in
 			t.Fatal(err)
 		}
 	}
+	sockets := new(inet.Namespace).Families()
+	sockets[linux.AF_UNIX] = new(unix.Namespace)
 	tg, err := k.Start(&kernel.Init{
 		Namespace: pids, Cgroup: group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds,
 		Comm: img.Comm, UTS: kernel.NewUTS("box", ""), Limits: limits.All(),
 		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(v.Root(), v.Root(), 0o22), VFS: v,
-			Sockets: socket.Families{linux.AF_UNIX: new(unix.Namespace)}},
+			Sockets: sockets},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -108,7 +108,7 @@ func recv(t *kernel.Task, s socket.Socket, f *vfs.File, b *guest.Buf, m *socket.
 		}
 	}
 	_, err := try()
-	if err == linux.EAGAIN && m.Flags&linux.MSG_DONTWAIT == 0 && f.Flags()&linux.O_NONBLOCK == 0 {
+	if err == linux.EAGAIN && m.Flags&(linux.MSG_DONTWAIT|linux.MSG_ERRQUEUE) == 0 && f.Flags()&linux.O_NONBLOCK == 0 {
 		_, err = blockUntil(t, s.Queue(), readEvents, recvDeadline(f), try)
 	}
 	switch {

@@ -216,34 +216,28 @@ func connect(t *kernel.Task, fd FD, a Addr, n Int) (uintptr, error) {
 	case linux.EAGAIN:
 		return blockMoving(t, &q, writeEvents, sendDeadline(f), try)
 	case linux.EINPROGRESS, linux.EALREADY:
-		return 0, waitConnected(t, c, s, f)
+		return 0, waitConnected(t, c, s, f, raw)
 	}
 	return 0, err
 }
 
-// waitConnected waits until a connection that is under way is made or not.
-func waitConnected(t *kernel.Task, c *vfs.Ctx, s socket.Socket, f *vfs.File) error {
+// waitConnected waits until a connection that is under way is made or not, which it is
+// asked for again.
+func waitConnected(t *kernel.Task, c *vfs.Ctx, s socket.Socket, f *vfs.File, raw []byte) error {
 	const settled = wait.Out | wait.Err | wait.Hup
 	_, err := blockUntil(t, s.Queue(), settled, sendDeadline(f), func() (int64, error) {
 		if s.Ready()&settled == 0 {
 			return 0, linux.EAGAIN
 		}
-		return 0, nil
+		if _, err := s.Connect(c, raw); err != linux.EALREADY {
+			return 0, err
+		}
+		return 0, linux.EAGAIN
 	})
-	switch {
-	case err == linux.EAGAIN:
+	if err == linux.EAGAIN {
 		return linux.EINPROGRESS // the time-out
-	case err != nil:
-		return err
 	}
-	v, err := s.Option(c, linux.SOL_SOCKET, linux.SO_ERROR)
-	if err != nil {
-		return err
-	}
-	if e, err := socket.ParseInt(v); err != nil || e != 0 {
-		return linux.Errno(e)
-	}
-	return nil
+	return err
 }
 
 // blockMoving is blockUntil where try changes which queue tells of readiness.
@@ -358,6 +352,9 @@ func setsockopt(t *kernel.Task, fd FD, level, name Int, from Addr, size Int) (ui
 	}
 	if level == linux.SOL_SOCKET {
 		if err, known := s.Common().SetOption(t.Creds(), int(name), v); known {
+			if o, ok := s.(socket.Observer); ok && err == nil {
+				o.Changed(int(name))
+			}
 			return 0, err
 		}
 	}

@@ -49,6 +49,16 @@ func (b *Base) On(name int) bool { return b.flags.Load()&(1<<name) != 0 }
 // Inherit sets the option SO_name, one that is on or off, as it is in from.
 func (b *Base) Inherit(from *Base, name int) { b.set(name, from.On(name)) }
 
+// InheritValues takes from a listener what is not on or off.
+func (b *Base) InheritValues(from *Base) {
+	b.RecvTimeoutNS.Store(from.RecvTimeoutNS.Load())
+	b.SendTimeoutNS.Store(from.SendTimeoutNS.Load())
+	b.RecvLowat.Store(from.RecvLowat.Load())
+	b.linger.Store(from.linger.Load())
+	b.prio.Store(from.prio.Load())
+	b.mark.Store(from.mark.Load())
+}
+
 // Linger returns SO_LINGER.
 func (b *Base) Linger() linux.Linger {
 	v := b.linger.Load()

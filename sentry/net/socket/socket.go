@@ -42,6 +42,12 @@ type Socket interface {
 	SetOption(c *vfs.Ctx, level, name int, value []byte) error
 }
 
+// An Observer is a socket that must know when an option changes that Base keeps.
+type Observer interface {
+	// Changed is told of the option SO_name after it was set.
+	Changed(name int)
+}
+
 // A Family makes sockets: a socket(2) domain.
 type Family interface {
 	// Socket makes a socket of a type SOCK_* and protocol.
