@@ -37,7 +37,7 @@ import (
 // Their complaints go to the test's output.
 func TestGuests(t *testing.T) {
 	host := newHost(t)
-	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "corners", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges", "fscorners"} {
+	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "corners", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges", "fscorners", "inet", "inetdata", "inetopts"} {
 		t.Run(name, func(t *testing.T) {
 			b := compile(t, name)
 			runNatively(t, b)
@@ -141,9 +141,10 @@ func runNatively(t *testing.T, program []byte) {
 			t.Fatal(err)
 		}
 	}
-	const script = `mount --bind "$0" "$0" && mkdir "$0/proc" "$0/old" && mount -t proc proc "$0/proc" &&
+	// A network of its own, as inside: lo and no more. Everybody may ping, as in containers.
+	const script = `ip link set lo up && echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range && mount --bind "$0" "$0" && mkdir "$0/proc" "$0/old" && mount -t proc proc "$0/proc" &&
 		cd "$0" && pivot_root . old && exec /guest`
-	cmd := exec.Command("unshare", "-fpmui", "--kill-child", "sh", "-c", script, dir)
+	cmd := exec.Command("unshare", "-fpmuin", "--kill-child", "sh", "-c", script, dir)
 	cmd.Env = []string{"E=1", "PATH=" + os.Getenv("PATH")}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("natively: %v: %s", err, out)

@@ -176,7 +176,7 @@ func accept4(t *kernel.Task, fd FD, to, size Addr, flags Flags) (uintptr, error)
 	}
 	file := socketFile(n, uint32(flags))
 	if to != 0 {
-		raw, err := n.Peer()
+		raw, err := callerOf(n)
 		if err != nil {
 			err = linux.ECONNABORTED
 		} else {
@@ -188,6 +188,14 @@ func accept4(t *kernel.Task, fd FD, to, size Addr, flags Flags) (uintptr, error)
 		}
 	}
 	return addFile(t, file, cloexec(uint32(flags)))
+}
+
+// callerOf is the address of who connected to a listener.
+func callerOf(n socket.Socket) ([]byte, error) {
+	if a, ok := n.(socket.Accepted); ok {
+		return a.From(), nil
+	}
+	return n.Peer()
 }
 
 // connect is connect(2).

@@ -28,10 +28,6 @@ func (s *Socket) Bind(c *vfs.Ctx, raw []byte) error {
 	if err := ep.Bind(a); err != nil {
 		return err
 	}
-	// A port that was given counts as one that was asked for.
-	if s.kind == stack.TCP || s.kind == stack.UDP {
-		a.Port = ep.Local().Port
-	}
 	s.bound, s.local = true, a
 	return nil
 }
@@ -132,8 +128,12 @@ func (s *Socket) connectStream(family int, raw []byte) error {
 	defer s.mu.Unlock()
 	ep := s.ep.Load()
 	if family == linux.AF_UNSPEC {
+		e := linux.Errno(0)
+		if s.state == connected {
+			e = linux.ECONNRESET // of one's own making (tcp_disconnect)
+		}
 		s.renewLocked()
-		s.err.Store(0)
+		s.err.Store(int32(e))
 		s.queue.Notify(wait.All)
 		return nil
 	}
@@ -201,9 +201,6 @@ func (s *Socket) connectMessages(family int, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if a.IP.Is4() && a.IP == broadcast4 && !s.On(linux.SO_BROADCAST) {
-		return linux.EACCES
-	}
 	if err := ep.Connect(a); err != nil {
 		return err
 	}
@@ -264,9 +261,9 @@ func (s *Socket) Name() ([]byte, error) {
 func (s *Socket) Peer() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == connecting {
+	if s.stream() {
 		switch s.ep.Load().State() {
-		case linux.TCP_SYN_SENT, linux.TCP_SYN_RECV, linux.TCP_CLOSE:
+		case linux.TCP_SYN_SENT, linux.TCP_SYN_RECV, linux.TCP_CLOSE, linux.TCP_TIME_WAIT:
 			return nil, linux.ENOTCONN
 		}
 	}
@@ -274,4 +271,11 @@ func (s *Socket) Peer() ([]byte, error) {
 		return nil, linux.ENOTCONN
 	}
 	return sockaddr(s.Domain, s.remote), nil
+}
+
+// From implements socket.Accepted.
+func (s *Socket) From() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sockaddr(s.Domain, s.remote)
 }

@@ -246,9 +246,6 @@ func (s *Socket) aim(to []byte, with *sending) error {
 	if s.kind != stack.UDP {
 		a.Port = 0
 	}
-	if a.IP.Is4() && a.IP == broadcast4 && !s.On(linux.SO_BROADCAST) {
-		return linux.EACCES
-	}
 	with.To = &a
 	return nil
 }

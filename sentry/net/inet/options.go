@@ -218,6 +218,9 @@ func (s *Socket) Changed(name int) {
 	if o, ok := base[name]; ok {
 		_ = s.ep.Load().Set(o, on(s.On(name))) // these cannot fail
 	}
+	if name == linux.SO_REUSEADDR || name == linux.SO_REUSEPORT {
+		s.rebind()
+	}
 }
 
 func on(b bool) int {

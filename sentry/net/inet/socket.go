@@ -263,11 +263,26 @@ func (s *Socket) renewLocked() {
 	old.Close()
 	s.apply(ep)
 	if s.bound {
-		// Another may have taken the port: then it is lost, as if by a race.
+		// A port that was not asked for is another one (SOCK_BINDPORT_LOCK). One that
+		// was may be taken now: then it is lost, as if by a race.
 		s.bound = ep.Bind(s.local) == nil
 	}
 	ep.Watch(s)
 	s.ep.Store(ep)
 	s.state, s.remote = idle, stack.Addr{}
 	s.shut.Store(0)
+}
+
+// rebind has the engine, which looks at SO_REUSEADDR and SO_REUSEPORT when it binds,
+// look again: Linux does when another socket wants the port.
+func (s *Socket) rebind() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stream() || s.state != idle || !s.bound {
+		return
+	}
+	asked := s.local
+	s.local.Port = s.ep.Load().Local().Port
+	s.renewLocked()
+	s.local = asked
 }

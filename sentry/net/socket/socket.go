@@ -48,6 +48,12 @@ type Observer interface {
 	Changed(name int)
 }
 
+// An Accepted is a connection that still knows who made it once it has ended.
+type Accepted interface {
+	// From is the peer's address at the time of accept(2).
+	From() []byte
+}
+
 // A Family makes sockets: a socket(2) domain.
 type Family interface {
 	// Socket makes a socket of a type SOCK_* and protocol.

@@ -150,10 +150,11 @@ func (e *Endpoint) Remote() (Addr, error) {
 
 // TakeError returns and clears what went wrong since.
 func (e *Endpoint) TakeError() linux.Errno {
-	if err := errno(e.ep.LastError()); err != nil {
-		return err.(linux.Errno)
+	err, ok := errno(e.ep.LastError()).(linux.Errno)
+	if ok && e.kind == TCP {
+		_ = e.ep.LastError() // it keeps the same error twice
 	}
-	return 0
+	return err
 }
 
 // State is where a TCP endpoint is in its life: TCP_*.

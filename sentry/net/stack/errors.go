@@ -10,7 +10,7 @@ import (
 
 // errnos is what the engine's errors are in Linux.
 var errnos = map[reflect.Type]linux.Errno{
-	of[tcpip.ErrAborted]():                      linux.ECONNABORTED,
+	of[tcpip.ErrAborted]():                      linux.EPIPE,
 	of[tcpip.ErrAddressFamilyNotSupported]():    linux.EAFNOSUPPORT,
 	of[tcpip.ErrAlreadyBound]():                 linux.EINVAL,
 	of[tcpip.ErrAlreadyConnected]():             linux.EISCONN,
