@@ -48,7 +48,7 @@ var _ control.Sandbox = (*sandbox)(nil)
 func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform) (*sandbox, error) {
 	s := &sandbox{k: k, platform: p, reopen: host.ReopenMemory, hostMemory: cfg.hostMemory, containers: map[string]*container{}}
 	s.sockets = s.net.Families()
-	s.sockets[linux.AF_UNIX] = new(unixsocket.Namespace)
+	s.sockets[linux.AF_UNIX] = &unixsocket.Namespace{Netdevice: s.net.Netdevice}
 	cfg.EndFD = -1
 	var err error
 	if s.tracer, err = newTracer(cfg); err != nil {

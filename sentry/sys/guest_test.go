@@ -230,8 +230,9 @@ func runGuest(t *testing.T, host *mm.Host, fs vfs.FileSystem, program []byte) in
 			t.Fatal(err)
 		}
 	}
-	sockets := new(inet.Namespace).Families()
-	sockets[linux.AF_UNIX] = new(unix.Namespace)
+	internet := new(inet.Namespace)
+	sockets := internet.Families()
+	sockets[linux.AF_UNIX] = &unix.Namespace{Netdevice: internet.Netdevice}
 	tg, err := k.Start(&kernel.Init{
 		Namespace: pids, Cgroup: group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds,
 		Comm: img.Comm, UTS: kernel.NewUTS("box", ""), Limits: limits.All(),

@@ -23,11 +23,7 @@ func (s *Socket) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (ui
 		_, err = mem.CopyOut(a, linux.Bytes(&n))
 		return 0, err
 	}
-	st, err := s.ns.Stack()
-	if err != nil {
-		return 0, err
-	}
-	return Netdevice(st, mem, cmd, a)
+	return s.ns.Netdevice(mem, cmd, a)
 }
 
 // queued is what waits to be read or sent.
@@ -56,13 +52,17 @@ func (s *Socket) queued(cmd uint32) (n int32, err error) {
 }
 
 // Netdevice answers what netdevice(7) asks: of any socket, whatever its family.
-func Netdevice(st *stack.Stack, mem guest.Memory, cmd uint32, a guest.Addr) (uintptr, error) {
+func (ns *Namespace) Netdevice(mem guest.Memory, cmd uint32, a guest.Addr) (uintptr, error) {
+	answer, ok := netdevice[cmd]
+	if !ok && cmd != linux.SIOCGIFCONF {
+		return 0, linux.ENOTTY
+	}
+	st, err := ns.Stack()
+	if err != nil {
+		return 0, err
+	}
 	if cmd == linux.SIOCGIFCONF {
 		return 0, ifconf(st, mem, a)
-	}
-	answer, ok := netdevice[cmd]
-	if !ok {
-		return 0, linux.ENOTTY
 	}
 	var req [linux.SizeOfIfreq]byte
 	if _, err := mem.CopyIn(a, req[:]); err != nil {

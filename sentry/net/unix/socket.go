@@ -202,6 +202,9 @@ func (s *Socket) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (ui
 		}
 		s.mu.Unlock()
 	default:
+		if s.ns.Netdevice != nil {
+			return s.ns.Netdevice(mem, cmd, guest.Addr(arg))
+		}
 		return 0, linux.ENOTTY
 	}
 	_, err := mem.CopyOut(guest.Addr(arg), linux.Bytes(&n))

@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"glovebox/abi/linux"
+	"glovebox/sentry/guest"
 	"glovebox/sentry/net/socket"
 	"glovebox/sentry/vfs"
 )
@@ -23,6 +24,10 @@ import (
 // A Namespace is the sockets of one network namespace; the zero value is empty.
 // It implements socket.Family.
 type Namespace struct {
+	// Netdevice answers netdevice(7)'s ioctls, for which any socket will do; nil if
+	// there are no interfaces. Immutable.
+	Netdevice func(mem guest.Memory, cmd uint32, arg guest.Addr) (uintptr, error)
+
 	mu       sync.Mutex            // a leaf
 	abstract map[string]*Socket    // guarded by mu
 	inodes   map[vfs.Inode]*Socket // by what bind(2) made; guarded by mu
