@@ -16,6 +16,7 @@ import (
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/memfile"
 	"glovebox/sentry/net/inet"
+	"glovebox/sentry/net/netlink"
 	"glovebox/sentry/net/socket"
 	unixsocket "glovebox/sentry/net/unix"
 	"glovebox/sentry/platform"
@@ -48,6 +49,7 @@ var _ control.Sandbox = (*sandbox)(nil)
 func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform) (*sandbox, error) {
 	s := &sandbox{k: k, platform: p, reopen: host.ReopenMemory, hostMemory: cfg.hostMemory, containers: map[string]*container{}}
 	s.sockets = s.net.Families()
+	s.sockets[linux.AF_NETLINK] = netlink.New(&s.net)
 	s.sockets[linux.AF_UNIX] = &unixsocket.Namespace{Netdevice: s.net.Netdevice}
 	cfg.EndFD = -1
 	var err error

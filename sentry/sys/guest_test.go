@@ -27,6 +27,7 @@ import (
 	"glovebox/sentry/memfile"
 	"glovebox/sentry/mm"
 	"glovebox/sentry/net/inet"
+	"glovebox/sentry/net/netlink"
 	"glovebox/sentry/net/unix"
 	"glovebox/sentry/platform/systrap"
 	"glovebox/sentry/sys"
@@ -232,6 +233,7 @@ func runGuest(t *testing.T, host *mm.Host, fs vfs.FileSystem, program []byte) in
 	}
 	internet := new(inet.Namespace)
 	sockets := internet.Families()
+	sockets[linux.AF_NETLINK] = netlink.New(internet)
 	sockets[linux.AF_UNIX] = &unix.Namespace{Netdevice: internet.Netdevice}
 	tg, err := k.Start(&kernel.Init{
 		Namespace: pids, Cgroup: group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds,

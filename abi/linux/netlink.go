@@ -1,0 +1,111 @@
+package linux
+
+// Protocols of AF_NETLINK (netlink(7)).
+const (
+	NETLINK_ROUTE          = 0
+	NETLINK_SOCK_DIAG      = 4
+	NETLINK_KOBJECT_UEVENT = 15
+	NETLINK_MAX            = 32
+)
+
+// Messages (struct nlmsghdr).
+const (
+	NLMSG_NOOP     = 1
+	NLMSG_ERROR    = 2
+	NLMSG_DONE     = 3
+	NLMSG_MIN_TYPE = 0x10
+
+	NLM_F_REQUEST = 0x1
+	NLM_F_MULTI   = 0x2
+	NLM_F_ACK     = 0x4
+	NLM_F_CAPPED  = 0x100
+	NLM_F_DUMP    = 0x300
+	NLM_F_REPLACE = 0x100
+	NLM_F_EXCL    = 0x200
+	NLM_F_CREATE  = 0x400
+
+	SizeOfNlmsghdr   = 16
+	SizeOfSockaddrNl = 12
+)
+
+// Options of SOL_NETLINK.
+const (
+	NETLINK_ADD_MEMBERSHIP   = 1
+	NETLINK_DROP_MEMBERSHIP  = 2
+	NETLINK_PKTINFO          = 3
+	NETLINK_BROADCAST_ERROR  = 4
+	NETLINK_NO_ENOBUFS       = 5
+	NETLINK_LISTEN_ALL_NSID  = 8
+	NETLINK_LIST_MEMBERSHIPS = 9
+	NETLINK_CAP_ACK          = 10
+	NETLINK_EXT_ACK          = 11
+	NETLINK_GET_STRICT_CHK   = 12
+)
+
+// Messages of rtnetlink(7).
+const (
+	RTM_NEWLINK         = 16
+	RTM_GETLINK         = 18
+	RTM_SETLINK         = 19
+	RTM_NEWADDR         = 20
+	RTM_DELADDR         = 21
+	RTM_GETADDR         = 22
+	RTM_NEWROUTE        = 24
+	RTM_DELROUTE        = 25
+	RTM_GETROUTE        = 26
+	RTM_NEWNEIGH        = 28
+	RTM_GETNEIGH        = 30
+	RTM_NEWRULE         = 32
+	RTM_GETRULE         = 34
+	RTM_MAX             = 123
+	SOCK_DIAG_BY_FAMILY = 20
+
+	IFLA_ADDRESS       = 1
+	IFLA_BROADCAST     = 2
+	IFLA_IFNAME        = 3
+	IFLA_MTU           = 4
+	IFLA_QDISC         = 6
+	IFLA_STATS         = 7
+	IFLA_TXQLEN        = 13
+	IFLA_OPERSTATE     = 16
+	IFLA_LINKMODE      = 17
+	IFLA_LINKINFO      = 18
+	IFLA_STATS64       = 23
+	IFLA_GROUP         = 27
+	IFLA_PROMISCUITY   = 30
+	IFLA_NUM_TX_QUEUES = 31
+	IFLA_NUM_RX_QUEUES = 32
+	IFLA_CARRIER       = 33
+
+	IFA_ADDRESS   = 1
+	IFA_LOCAL     = 2
+	IFA_LABEL     = 3
+	IFA_BROADCAST = 4
+	IFA_CACHEINFO = 6
+	IFA_FLAGS     = 8
+
+	RTA_DST      = 1
+	RTA_OIF      = 4
+	RTA_GATEWAY  = 5
+	RTA_PRIORITY = 6
+	RTA_PREFSRC  = 7
+	RTA_TABLE    = 15
+
+	NDA_DST    = 1
+	NDA_LLADDR = 2
+
+	FRA_PRIORITY           = 6
+	FRA_SUPPRESS_PREFIXLEN = 14
+	FRA_TABLE              = 15
+
+	RT_TABLE_DEFAULT  = 253
+	RT_TABLE_MAIN     = 254
+	RT_TABLE_LOCAL    = 255
+	RT_SCOPE_UNIVERSE = 0
+	RT_SCOPE_LINK     = 253
+	RT_SCOPE_HOST     = 254
+	RTN_UNICAST       = 1
+	RTN_LOCAL         = 2
+	RTPROT_KERNEL     = 2
+	RTPROT_BOOT       = 3
+)
