@@ -178,26 +178,6 @@ func loginuidFile(p *process) vfs.Inode {
 	}, func(*vfs.Ctx, []byte) error { return linux.EPERM })
 }
 
-// netEntries are the files in /proc/PID/net.
-var netEntries = []entry{
-	netFile("dev", "Inter-|   Receive                                                |  Transmit\n"+
-		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"),
-	netFile("unix", "Num       RefCount Protocol Flags    Type St Inode Path\n"),
-	netFile("tcp", netTCP), netFile("tcp6", netTCP6), netFile("udp", netUDP), netFile("udp6", netUDP6),
-	netFile("raw", netUDP), netFile("raw6", netUDP6),
-	netFile("route", "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"),
-	netFile("if_inet6", ""), netFile("ipv6_route", ""),
-	netFile("arp", "IP address       HW type     Flags       HW address            Mask     Device\n"),
-	netFile("packet", "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
-}
-
-const (
-	netTCP  = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n"
-	netTCP6 = "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-	netUDP  = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops             \n"
-	netUDP6 = "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"
-)
-
 // netFile is a list of which only the heading is there.
 func netFile(name, heading string) entry {
 	return entry{name, linux.S_IFREG, func(p *process) vfs.Inode {

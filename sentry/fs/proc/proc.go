@@ -27,6 +27,8 @@ type Options struct {
 	Cgroup *kernel.Cgroup
 	// UIDMap and GIDMap are the files of those names; "" where ids are the host's.
 	UIDMap, GIDMap string
+	// Net is the network; nil if there is none.
+	Net Network
 }
 
 // A tree makes the files of one proc file system.
@@ -37,11 +39,12 @@ type tree struct {
 	cg   *kernel.Cgroup
 
 	uidMap, gidMap string
+	net            Network
 }
 
 // New returns a proc file system.
 func New(o Options) *synth.FS {
-	fs := &tree{synth.New("proc", linux.PROC_SUPER_MAGIC, o.Dev), o.Kernel, o.PIDs, o.Cgroup, cmp.Or(o.UIDMap, sameIDs), cmp.Or(o.GIDMap, sameIDs)}
+	fs := &tree{synth.New("proc", linux.PROC_SUPER_MAGIC, o.Dev), o.Kernel, o.PIDs, o.Cgroup, cmp.Or(o.UIDMap, sameIDs), cmp.Or(o.GIDMap, sameIDs), o.Net}
 	root := fs.LiveDir(synth.Meta{Perm: 0o555}, pidNames{fs})
 	fs.addSystem(&root.Dir)
 	root.Add("sys", fs.sysctls())

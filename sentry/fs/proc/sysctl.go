@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"glovebox/abi/linux"
@@ -186,28 +187,70 @@ func (fs *tree) netSysctls() *synth.Dir {
 	ipv4 := fs.dir().
 		Add("ip_local_port_range", fs.text("32768\t60999\n")).
 		Add("ip_local_reserved_ports", fs.text("\n")).
-		Add("ping_group_range", fs.text("1\t0\n")).
+		Add("ping_group_range", fs.text("0\t2147483647\n")).
 		Add("tcp_rmem", fs.text("4096\t131072\t6291456\n")).
 		Add("tcp_wmem", fs.text("4096\t16384\t4194304\n")).
-		Add("tcp_congestion_control", fs.text("reno\n")).
+		Add("tcp_mem", fs.text("45981\t61311\t91962\n")).
+		Add("udp_mem", fs.text("91965\t122623\t183930\n")).
+		Add("tcp_allowed_congestion_control", fs.text("reno cubic\n")).
+		Add("ip_unprivileged_port_start", fs.firstPort()).
+		Add("conf", fs.interfaces(map[string]uint64{"forwarding": 0, "rp_filter": 0, "accept_redirects": 0, "send_redirects": 1,
+			"accept_source_route": 0, "arp_ignore": 0, "arp_announce": 0, "route_localnet": 0, "log_martians": 0})).
+		Add("neigh", fs.interfaces(map[string]uint64{"gc_thresh1": 128, "gc_thresh2": 512, "gc_thresh3": 1024})).
+		Add("tcp_congestion_control", fs.text("cubic\n")).
 		Add("tcp_available_congestion_control", fs.text("reno cubic\n"))
 	fs.numbers(ipv4, map[string]uint64{
-		"ip_forward": 0, "ip_unprivileged_port_start": 1024, "ip_nonlocal_bind": 0, "ip_default_ttl": 64,
+		"ip_forward": 0, "ip_nonlocal_bind": 0, "ip_default_ttl": 64,
 		"tcp_fin_timeout": 60, "tcp_keepalive_time": 7200, "tcp_keepalive_intvl": 75, "tcp_keepalive_probes": 9,
 		"tcp_max_syn_backlog": 1024, "tcp_syncookies": 1, "tcp_tw_reuse": 2, "tcp_sack": 1, "tcp_timestamps": 1,
-		"tcp_window_scaling": 1, "tcp_fastopen": 0, "tcp_retries2": 15, "tcp_syn_retries": 6,
+		"tcp_window_scaling": 1, "tcp_fastopen": 0, "tcp_retries1": 3, "tcp_retries2": 15, "tcp_syn_retries": 6, "tcp_synack_retries": 5, "tcp_ecn": 2, "tcp_max_tw_buckets": 65536,
+		"tcp_moderate_rcvbuf": 1, "tcp_no_metrics_save": 0, "tcp_slow_start_after_idle": 1, "tcp_mtu_probing": 0, "tcp_rfc1337": 0,
+		"tcp_abort_on_overflow": 0, "tcp_orphan_retries": 0, "tcp_dsack": 1, "tcp_max_orphans": 65536, "udp_rmem_min": 4096,
+		"udp_wmem_min": 4096, "icmp_echo_ignore_all": 0, "icmp_echo_ignore_broadcasts": 1, "icmp_ratelimit": 1000,
+		"igmp_max_memberships": 20, "ip_no_pmtu_disc": 0, "ip_early_demux": 1, "ip_dynaddr": 0,
 	})
 	core := fs.numbers(fs.dir(), map[string]uint64{
 		"somaxconn": linux.SOMAXCONN, "rmem_default": 212992, "rmem_max": 212992, "wmem_default": 212992,
 		"wmem_max": 212992, "optmem_max": 20480, "netdev_max_backlog": 1000,
+		"netdev_budget": 300, "busy_poll": 0, "busy_read": 0, "rps_sock_flow_entries": 0, "dev_weight": 64, "bpf_jit_enable": 0,
 	})
 	return fs.dir().
-		Add("core", core).
+		Add("core", core.Add("default_qdisc", fs.text("pfifo_fast\n"))).
 		Add("ipv4", ipv4).
-		Add("ipv6", fs.dir().Add("conf", fs.dir().
-			Add("all", fs.numbers(fs.dir(), map[string]uint64{"disable_ipv6": 0, "forwarding": 0})).
-			Add("default", fs.numbers(fs.dir(), map[string]uint64{"disable_ipv6": 0, "forwarding": 0})))).
+		Add("ipv6", fs.numbers(fs.dir(), map[string]uint64{"bindv6only": 0, "ip_nonlocal_bind": 0, "auto_flowlabels": 1}).
+			Add("conf", fs.interfaces(map[string]uint64{"disable_ipv6": 0, "forwarding": 0, "accept_ra": 0, "accept_dad": 0,
+				"autoconf": 0, "use_tempaddr": 0, "hop_limit": 64, "mtu": 65536, "accept_redirects": 0, "accept_source_route": 0}))).
 		Add("unix", fs.dir().Add("max_dgram_qlen", fs.number(10)))
+}
+
+// interfaces is a directory of settings for each interface that a sandbox begins with.
+func (fs *tree) interfaces(values map[string]uint64) *synth.Dir {
+	d := fs.dir()
+	for _, name := range []string{"all", "default", "lo"} {
+		d.Add(name, fs.numbers(fs.dir(), values))
+	}
+	return d
+}
+
+// firstPort is net.ipv4.ip_unprivileged_port_start.
+func (fs *tree) firstPort() vfs.Inode {
+	if fs.net == nil {
+		return fs.number(1024)
+	}
+	return fs.File(synth.Meta{Perm: 0o644}, func(_ *vfs.Ctx, w *bytes.Buffer) error {
+		fmt.Fprintln(w, fs.net.FirstPort())
+		return nil
+	}, func(c *vfs.Ctx, p []byte) error {
+		n, err := strconv.ParseUint(strings.TrimSpace(string(p)), 10, 16)
+		switch {
+		case !c.Creds.Has(auth.CapNetAdmin):
+			return linux.EPERM
+		case err != nil:
+			return linux.EINVAL
+		}
+		fs.net.SetFirstPort(int(n))
+		return nil
+	})
 }
 
 func sortedKeys(m map[string]uint64) []string { return slices.Sorted(maps.Keys(m)) }

@@ -14,16 +14,21 @@ type Options struct {
 	Dev uint64
 	// CPUs is how many processors guests see.
 	CPUs int
+	// Net is the network; nil if there is none.
+	Net Network
 }
 
 // A tree makes directories and files of one file system.
-type tree struct{ *synth.FS }
+type tree struct {
+	*synth.FS
+	net Network
+}
 
 // New returns a sysfs.
 func New(o Options) *synth.FS {
-	t := tree{synth.New("sysfs", linux.SYSFS_MAGIC, o.Dev)}
+	t := tree{synth.New("sysfs", linux.SYSFS_MAGIC, o.Dev), o.Net}
 	root := t.dir()
-	for _, name := range []string{"block", "bus", "class", "dev", "firmware", "hypervisor", "module", "power"} {
+	for _, name := range []string{"block", "bus", "dev", "firmware", "hypervisor", "module", "power"} {
 		root.Add(name, t.dir())
 	}
 	root.Add("devices", t.dir().Add("system", t.dir().
@@ -37,6 +42,7 @@ func New(o Options) *synth.FS {
 				Add("cpulist", t.text(cpuRange(o.CPUs))).
 				Add("cpumap", t.text(cpuMask(0, o.CPUs))).
 				Add("distance", t.text("10\n"))))))
+	root.Add("class", t.dir().Add("net", t.interfaces()))
 	root.Add("fs", t.dir().Add("cgroup", t.dir()))
 	root.Add("kernel", t.dir().
 		Add("mm", t.dir().

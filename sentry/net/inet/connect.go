@@ -15,8 +15,7 @@ func (s *Socket) Bind(c *vfs.Ctx, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	first := s.ns.FirstUnprivileged.Load() + 1024
-	if a.Port != 0 && int32(a.Port) < first && s.kind <= stack.UDP && !c.Creds.Has(auth.CapNetBindService) {
+	if a.Port != 0 && int(a.Port) < s.ns.FirstPort() && s.kind <= stack.UDP && !c.Creds.Has(auth.CapNetBindService) {
 		return linux.EACCES
 	}
 	s.mu.Lock()

@@ -26,11 +26,10 @@ type Namespace struct {
 	once  sync.Once
 	stack *stack.Stack // set by once
 	err   error        // set by once
-	used  atomic.Bool
 
-	// FirstUnprivileged is the first port that everybody may bind
+	// firstPort is the first port that everybody may bind
 	// (net.ipv4.ip_unprivileged_port_start), less 1024.
-	FirstUnprivileged atomic.Int32
+	firstPort atomic.Int32
 
 	mu      sync.Mutex // a leaf
 	sockets map[*Socket]struct{}
@@ -38,12 +37,15 @@ type Namespace struct {
 
 // Stack returns the engine, which is made now if it was not before.
 func (ns *Namespace) Stack() (*stack.Stack, error) {
-	ns.once.Do(func() {
-		ns.stack, ns.err = stack.New()
-		ns.used.Store(true)
-	})
+	ns.once.Do(func() { ns.stack, ns.err = stack.New() })
 	return ns.stack, ns.err
 }
+
+// FirstPort is the first port that everybody may bind.
+func (ns *Namespace) FirstPort() int { return int(ns.firstPort.Load()) + 1024 }
+
+// SetFirstPort changes it.
+func (ns *Namespace) SetFirstPort(n int) { ns.firstPort.Store(int32(n - 1024)) }
 
 // Families returns what makes the sockets of ns, by AF_*.
 func (ns *Namespace) Families() socket.Families {
