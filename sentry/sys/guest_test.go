@@ -38,7 +38,7 @@ import (
 // Their complaints go to the test's output.
 func TestGuests(t *testing.T) {
 	host := newHost(t)
-	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "corners", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges", "fscorners", "inet", "inetdata", "inetopts"} {
+	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "corners", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges", "fscorners", "inet", "inetdata", "inetopts", "netlink"} {
 		t.Run(name, func(t *testing.T) {
 			b := compile(t, name)
 			runNatively(t, b)

@@ -5,7 +5,7 @@
 // A Socket is an engine's endpoint and what Linux says that the engine does not:
 // options as they were set, errors that wait, messages that were received.
 //
-// Lock order: Socket.sendMu or Socket.mu, the engine's locks, Socket.recvMu, wait
+// Lock order: Socket.sendMu, Socket.mu, the engine's locks, Socket.recvMu, wait
 // queues. Never are two sockets locked at once.
 package inet
 

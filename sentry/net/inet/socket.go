@@ -30,7 +30,7 @@ type Socket struct {
 
 	// sendMu is held while a stream takes a guest's data: what it has copied and then
 	// found no room for would be lost.
-	sendMu lock.Mutex[lock.Socket]
+	sendMu lock.Mutex[lock.Sender]
 	more   bool // data is held back by MSG_MORE; guarded by sendMu
 
 	mu     lock.Mutex[lock.Socket]

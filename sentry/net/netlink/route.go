@@ -352,11 +352,11 @@ func getRoute(s *Socket, st *stack.Stack, r *request) error {
 	if err != nil {
 		return linux.ENETUNREACH
 	}
-	const cloned = 0x200
+	const cloned = 0x200 // RTM_F_CLONED
 	p := path{Route: stack.Route{Prefix: netip.PrefixFrom(to, to.BitLen()), NIC: from.NIC, Source: from.IP}, table: linux.RT_TABLE_MAIN,
 		typ: linux.RTN_UNICAST, flags: cloned}
 	if st.IsLocal(to) != 0 {
-		p.table, p.typ = linux.RT_TABLE_LOCAL, linux.RTN_LOCAL
+		p.typ = linux.RTN_LOCAL // the tables are one until there are rules
 	} else {
 		p.Gateway = gateway(st, to)
 	}

@@ -18,7 +18,8 @@ type Socket struct {
 	ns    *Namespace // immutable
 	queue wait.Queue
 
-	mu     lock.Mutex[lock.Socket]
+	// Sockets are looked at under mu when a dump goes on.
+	mu     lock.Mutex[lock.Sender]
 	id     uint32   // the port, 0 before there is one; guarded by mu
 	groups uint32   // guarded by mu
 	peer   uint32   // connect(2)'s; guarded by mu
