@@ -103,6 +103,7 @@ func (s *Socket) Accept(*vfs.Ctx) (socket.Socket, error) {
 	n.mu.Lock()
 	n.state = connected
 	n.remote, _ = ep.Remote()
+	n.near.Store(n.remote.IP.IsValid() && n.remote.IP.Unmap().IsLoopback())
 	n.apply(ep)
 	n.mu.Unlock()
 	s.ns.add(n)
@@ -150,6 +151,7 @@ func (s *Socket) connectStream(family int, raw []byte) error {
 		return linux.ENETUNREACH
 	}
 	s.err.Store(0)
+	s.near.Store(a.IP.Unmap().IsLoopback())
 	err = ep.Connect(a)
 	switch err {
 	case linux.EINPROGRESS:
@@ -235,7 +237,9 @@ func (s *Socket) Shutdown(_ *vfs.Ctx, how int) error {
 		return nil
 	}
 	s.shut.Or(bits)
-	return ep.Shutdown(bits&noRead != 0, bits&noWrite != 0)
+	err := ep.Shutdown(bits&noRead != 0, bits&noWrite != 0)
+	s.deliver()
+	return err
 }
 
 // Name implements socket.Socket (getsockname(2)).

@@ -27,6 +27,7 @@ type Socket struct {
 	// device is SO_BINDTODEVICE, the number of an interface or 0.
 	device atomic.Int32
 	shut   atomic.Uint32 // noRead, noWrite
+	near   atomic.Bool   // the peer is here: on loopback
 
 	// sendMu is held while a stream takes a guest's data: what it has copied and then
 	// found no room for would be lost.
@@ -230,6 +231,7 @@ func (s *Socket) Release() {
 	ep.Unwatch()
 	s.linger(ep)
 	ep.Close()
+	s.deliver()
 	s.recvMu.Lock()
 	s.recvd.clear()
 	s.errs = nil

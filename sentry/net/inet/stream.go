@@ -2,6 +2,7 @@ package inet
 
 import (
 	"io"
+	"runtime"
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/guest"
@@ -56,7 +57,8 @@ func (s *sink) Write(p []byte) (n int, err error) {
 
 // sendStream is tcp_sendmsg.
 func (s *Socket) sendStream(b *guest.Buf, m *socket.Outgoing) (int64, error) {
-	if m.Flags&(linux.MSG_OOB|linux.MSG_FASTOPEN) != 0 {
+	// The engine has no urgent data: MSG_OOB is sent as to one who reads it in line.
+	if m.Flags&linux.MSG_FASTOPEN != 0 {
 		return 0, linux.EOPNOTSUPP
 	}
 	s.mu.Lock()
@@ -102,7 +104,16 @@ func (s *Socket) sendStream(b *guest.Buf, m *socket.Outgoing) (int64, error) {
 		_ = ep.Set(stack.Cork, 0)
 	}
 	s.more = more
+	s.deliver()
 	return total, nil
+}
+
+// deliver lets go first what the engine has sent to itself, which it takes in on another
+// goroutine: Linux does so within the call, and programs rely on it.
+func (s *Socket) deliver() {
+	if s.near.Load() {
+		runtime.Gosched()
+	}
 }
 
 // recvStream is tcp_recvmsg.
