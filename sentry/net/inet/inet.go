@@ -72,10 +72,12 @@ func (ns *Namespace) add(s *Socket) {
 	ns.sockets[s] = struct{}{}
 }
 
-func (ns *Namespace) remove(s *Socket) {
+// remove forgets s, and returns how many are left.
+func (ns *Namespace) remove(s *Socket) int {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	delete(ns.sockets, s)
+	return len(ns.sockets)
 }
 
 // family implements socket.Family.

@@ -205,6 +205,26 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 }
 
+// TestTimeWaitIsBounded makes and ends more connections than may be remembered.
+func TestTimeWaitIsBounded(t *testing.T) {
+	ns := new(Namespace)
+	l := listen(t, ns)
+	const n = 3000
+	for range n {
+		a, b := dial(t, ns, l)
+		a.Release()
+		b.Release()
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for ns.stack.Connections() > n/2 && time.Now().Before(deadline) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if got := ns.stack.Connections(); got > n/2 || got == 0 {
+		t.Errorf("%d of %d connections are remembered", got, n)
+	}
+	l.Release()
+}
+
 // FuzzAddresses gives every call an address that makes no sense.
 func FuzzAddresses(f *testing.F) {
 	ns := new(Namespace)

@@ -223,7 +223,10 @@ func (s *Socket) Recv(_ *vfs.Ctx, b *guest.Buf, m *socket.Incoming) (int64, erro
 
 // Release implements vfs.FileOps.
 func (s *Socket) Release() {
-	s.ns.remove(s)
+	left := s.ns.remove(s)
+	if s.stream() {
+		s.ns.stack.Closed(left)
+	}
 	s.mu.Lock()
 	s.dead = true
 	ep := s.ep.Load()

@@ -11,7 +11,7 @@ package stack
 
 import (
 	"net/netip"
-	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/log"
@@ -30,7 +30,8 @@ import (
 
 // A Stack is the TCP/IP of one network namespace.
 type Stack struct {
-	s *engine.Stack
+	s     *engine.Stack
+	hurry atomic.Bool // TIME_WAIT is short
 }
 
 // LoopbackNIC is the number of lo.
@@ -72,6 +73,31 @@ func New() (*Stack, error) {
 	return st, st.addLoopback()
 }
 
+// How long a connection stays in TIME_WAIT, and how many may before they stay for
+// hardly any time (tcp_max_tw_buckets): each takes some 8 KiB.
+const (
+	timeWait    = 60 * time.Second
+	shortWait   = 500 * time.Millisecond
+	maxTimeWait = 1024
+)
+
+// Closed is told when a connection is given up, of how many sockets there are still. It
+// bounds the connections that nobody has any more.
+func (st *Stack) Closed(sockets int) {
+	hurry := st.Connections()-sockets > maxTimeWait
+	if st.hurry.Swap(hurry) == hurry {
+		return
+	}
+	d := tcpip.TCPTimeWaitTimeoutOption(timeWait)
+	if hurry {
+		d = tcpip.TCPTimeWaitTimeoutOption(shortWait)
+	}
+	_ = st.s.SetTransportProtocolOption(tcp.ProtocolNumber, &d) // it cannot fail
+}
+
+// Connections is how many there are, those included that nobody has any more.
+func (st *Stack) Connections() int { return int(st.s.Stats().TCP.CurrentConnected.Value()) }
+
 // quiet throws away what the engine logs: packets are the guest's business.
 type quiet struct{}
 
@@ -83,7 +109,7 @@ func (st *Stack) configure() error {
 	recv := tcpip.TCPReceiveBufferSizeRangeOption(TCPRecv)
 	send := tcpip.TCPSendBufferSizeRangeOption(TCPSend)
 	recovery := tcpip.TCPRACKLossDetection
-	wait := tcpip.TCPTimeWaitTimeoutOption(60 * time.Second)
+	wait := tcpip.TCPTimeWaitTimeoutOption(timeWait)
 	reuse := tcpip.TCPTimeWaitReuseLoopbackOnly
 	minRTO := tcpip.TCPMinRTOOption(200 * time.Millisecond)
 	retries := tcpip.TCPSynRetriesOption(6)
@@ -122,18 +148,6 @@ func (st *Stack) addLoopback() error {
 
 // Close ends every endpoint and interface.
 func (st *Stack) Close() { st.s.Destroy() }
-
-// Version is that of the engine, for those who ask what is in here.
-func Version() string {
-	if b, ok := debug.ReadBuildInfo(); ok {
-		for _, m := range b.Deps {
-			if m.Path == "gvisor.dev/gvisor" {
-				return m.Version
-			}
-		}
-	}
-	return "unknown"
-}
 
 // An Addr is an address, a port, and the interface that a scope names. The zero value
 // is any.
