@@ -271,6 +271,49 @@ func FuzzOptions(f *testing.F) {
 	})
 }
 
+// FuzzPackets sends to oneself what no honest stack would.
+func FuzzPackets(f *testing.F) {
+	ns := new(Namespace)
+	u := open(f, ns, linux.AF_INET6, linux.SOCK_DGRAM)
+	_ = u.Bind(ctx(), sockaddr(linux.AF_INET6, stack.Addr{Port: 53}))
+	l := open(f, ns, linux.AF_INET6, linux.SOCK_STREAM)
+	_ = l.Bind(ctx(), sockaddr(linux.AF_INET6, stack.Addr{Port: 80}))
+	_ = l.Listen(ctx(), 5)
+	for _, proto := range []uint8{1, 2, 6, 17, 41, 58, 255} {
+		f.Add(false, proto, []byte{0, 80, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 255, 255, 0, 0, 0, 0})
+		f.Add(true, proto, []byte{8, 0, 0xf7, 0xff, 0, 0, 0, 0})
+		f.Add(false, proto, []byte{0x45, 0, 0, 28, 0, 0, 0x20, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1, 0, 53, 0, 53, 0, 8, 0, 0})
+	}
+	f.Fuzz(func(t *testing.T, v6 bool, proto uint8, p []byte) {
+		if proto == 0 {
+			return
+		}
+		domain, to := linux.AF_INET, local(0)
+		if v6 {
+			domain, to = linux.AF_INET6, sockaddr(linux.AF_INET6, stack.Addr{IP: loopback6})
+		}
+		x, err := ns.Families()[domain].Socket(ctx(), linux.SOCK_RAW, int(proto))
+		if err != nil {
+			return // the engine does not know the protocol
+		}
+		s := x.(*Socket)
+		defer s.Release()
+		b := guest.Local(p)
+		_, _ = s.Send(ctx(), &b, &socket.Outgoing{To: to})
+		_ = s.SetOption(ctx(), linux.SOL_IP, linux.IP_HDRINCL, socket.Int(1))
+		b = guest.Local(p)
+		_, _ = s.Send(ctx(), &b, &socket.Outgoing{To: to})
+		b = guest.Local(make([]byte, 100))
+		_, _ = s.Recv(ctx(), &b, &socket.Incoming{})
+		if c, err := l.Accept(ctx()); err == nil {
+			c.Release()
+		}
+		u.recvMu.Lock()
+		u.recvd.clear()
+		u.recvMu.Unlock()
+	})
+}
+
 func BenchmarkNew(b *testing.B) {
 	for b.Loop() {
 		st, err := stack.New()

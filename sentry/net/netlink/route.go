@@ -259,6 +259,13 @@ func newAddr(_ *Socket, st *stack.Stack, r *request) error {
 	case !st.HasNIC(nic):
 		return linux.ENODEV
 	}
+	n := 0
+	for _, i := range st.NICs() {
+		n += len(i.Addresses)
+	}
+	if n >= maxAddresses {
+		return linux.ENOBUFS
+	}
 	if err := st.AddAddress(nic, p); err != nil {
 		if err == linux.EEXIST && r.flags&linux.NLM_F_REPLACE != 0 && r.flags&linux.NLM_F_EXCL == 0 {
 			return nil
@@ -438,8 +445,12 @@ func readRoute(st *stack.Stack, r *request) (stack.Route, error) {
 	return o, nil
 }
 
-// maxRoutes bounds what a guest can have the Sentry keep.
-const maxRoutes = 4096
+// What a guest can have the Sentry keep.
+const (
+	maxRoutes     = 4096
+	maxAddresses  = 1024
+	maxNeighbours = 1024 // gc_thresh3
+)
 
 func newRoute(_ *Socket, st *stack.Stack, r *request) error {
 	o, err := readRoute(st, r)
@@ -515,6 +526,9 @@ func newNeigh(_ *Socket, st *stack.Stack, r *request) error {
 	}
 	if !st.HasNIC(nic) {
 		return linux.ENODEV
+	}
+	if len(st.Neighbours(nic)) >= maxNeighbours {
+		return linux.ENOBUFS
 	}
 	return st.AddNeighbour(stack.Neighbour{NIC: nic, IP: ip, LinkAddr: attrs[linux.NDA_LLADDR]})
 }
