@@ -224,13 +224,16 @@ func connect(t *kernel.Task, fd FD, a Addr, n Int) (uintptr, error) {
 	case linux.EAGAIN:
 		return blockMoving(t, &q, writeEvents, sendDeadline(f), try)
 	case linux.EINPROGRESS, linux.EALREADY:
-		return 0, waitConnected(t, c, s, f, raw)
+		if e := waitConnected(t, c, s, f, raw); e != linux.EAGAIN {
+			return 0, e
+		}
+		return 0, err // the time is up
 	}
 	return 0, err
 }
 
 // waitConnected waits until a connection that is under way is made or not, which it is
-// asked for again.
+// asked for again: EAGAIN after SO_SNDTIMEO.
 func waitConnected(t *kernel.Task, c *vfs.Ctx, s socket.Socket, f *vfs.File, raw []byte) error {
 	const settled = wait.Out | wait.Err | wait.Hup
 	_, err := blockUntil(t, s.Queue(), settled, sendDeadline(f), func() (int64, error) {
@@ -242,9 +245,6 @@ func waitConnected(t *kernel.Task, c *vfs.Ctx, s socket.Socket, f *vfs.File, raw
 		}
 		return 0, linux.EAGAIN
 	})
-	if err == linux.EAGAIN {
-		return linux.EINPROGRESS // the time-out
-	}
 	return err
 }
 

@@ -493,6 +493,25 @@ static void interrupted(void)
 	pthread_join(t, NULL);
 	close(e[0]);
 	close(e[1]);
+	// A connection that nobody has room for: it goes on, and is waited for again.
+	int first = socket(AF_INET, SOCK_STREAM, 0), second = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(connect_to(first, a) == 0 && connect_to(second, a) == 0);
+	usleep(20000);
+	pthread_create(&t, NULL, interrupter, &me);
+	FAILS(connect_to(c, a), EINTR);
+	pthread_join(t, NULL);
+	struct timeval tv = {0, 20000};
+	CHECK(setsockopt(c, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv) == 0);
+	FAILS(connect_to(c, a), EALREADY); // the time is up
+	tv.tv_usec = 0;
+	CHECK(setsockopt(c, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv) == 0);
+	close(accept(l, NULL, NULL));
+	close(accept(l, NULL, NULL));
+	CHECK(connect_to(c, a) == 0); // when it has asked again, after a second
+	FAILS(connect_to(c, a), EISCONN);
+	close(first);
+	close(second);
+	close(c);
 	close(l);
 }
 
