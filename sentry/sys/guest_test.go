@@ -217,12 +217,16 @@ func runGuest(t *testing.T, host *mm.Host, fs vfs.FileSystem, program []byte) in
 	if err != nil {
 		t.Fatal(err)
 	}
+	internet := new(inet.Namespace)
+	sockets := internet.Families()
+	sockets[linux.AF_NETLINK] = netlink.New(internet)
+	sockets[linux.AF_UNIX] = &unix.Namespace{Netdevice: internet.Netdevice}
 	pids := k.NewPIDNamespace()
 	if err := v.Mkdir(c, v.Root(), "/proc", 0o755); err != nil {
 		t.Fatal(err)
 	}
 	at, _ = v.Walk(c, v.Root(), "/proc", 0)
-	if _, err := v.MountAt(proc.New(proc.Options{Dev: 1, Kernel: k, PIDs: pids, Cgroup: group}), at, "proc", "", 0); err != nil {
+	if _, err := v.MountAt(proc.New(proc.Options{Dev: 1, Kernel: k, PIDs: pids, Cgroup: group, Net: internet}), at, "proc", "", 0); err != nil {
 		t.Fatal(err)
 	}
 	fds := vfs.NewFDTable()
@@ -231,10 +235,6 @@ func runGuest(t *testing.T, host *mm.Host, fs vfs.FileSystem, program []byte) in
 			t.Fatal(err)
 		}
 	}
-	internet := new(inet.Namespace)
-	sockets := internet.Families()
-	sockets[linux.AF_NETLINK] = netlink.New(internet)
-	sockets[linux.AF_UNIX] = &unix.Namespace{Netdevice: internet.Netdevice}
 	tg, err := k.Start(&kernel.Init{
 		Namespace: pids, Cgroup: group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds,
 		Comm: img.Comm, UTS: kernel.NewUTS("box", ""), Limits: limits.All(),

@@ -217,8 +217,56 @@ static void libraries(void)
 	FAILS(if_indextoname(9, name) ? 0 : -1, ENXIO);
 }
 
+// line returns the line of a file in which there is a word, or "".
+static char *line(const char *file, const char *word)
+{
+	static char l[500];
+	FILE *f = fopen(file, "r");
+	CHECK(f != NULL);
+	while (f && fgets(l, sizeof l, f))
+		if (strstr(l, word)) {
+			fclose(f);
+			return l;
+		}
+	if (f)
+		fclose(f);
+	return strcpy(l, "");
+}
+
+static void tables(void)
+{
+	union address a;
+	char word[50], name[50], link[50] = "";
+	int l = listener("127.0.0.1", 5, &a), port = ntohs(a.in.sin_port), u = socket(AF_INET6, SOCK_DGRAM, 0);
+	unsigned state, uid, n;
+	unsigned long inode, want;
+	snprintf(word, sizeof word, "0100007F:%04X 00000000:0000", port);
+	char *at_port = line("/proc/net/tcp", word);
+	CHECK(strlen(at_port) == 150);
+	CHECK(sscanf(at_port, " %u: %*s %*s %x %*s %*s %*s %u %*u %lu 1", &n, &state, &uid, &inode) == 4 && state == TCP_LISTEN && uid == 0);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", l);
+	CHECK(readlink(name, link, sizeof link - 1) > 0 && sscanf(link, "socket:[%lu]", &want) == 1 && inode == want);
+	CHECK(bind_to(u, at("::1", 0)) == 0);
+	snprintf(word, sizeof word, "00000000000000000000000001000000:%04X", ntohs(named(u).in6.sin6_port));
+	at_port = line("/proc/net/udp6", word);
+	CHECK(sscanf(at_port, " %u: %*s %*s %x", &n, &state) == 2 && state == TCP_CLOSE);
+	CHECK(!strcmp(line("/proc/net/if_inet6", "lo"), "00000000000000000000000000000001 01 80 10 80       lo\n"));
+	unsigned long f[16];
+	CHECK(sscanf(line("/proc/net/dev", "lo:"), " lo: %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu", f, f + 1, f + 2, f + 3,
+		f + 4, f + 5, f + 6, f + 7, f + 8, f + 9, f + 10, f + 11, f + 12, f + 13, f + 14, f + 15) == 16);
+	CHECK(!strncmp(line("/proc/net/route", "Iface"), "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT", 70));
+	CHECK(*line("/proc/net/snmp", "Tcp: RtoAlgorithm") && *line("/proc/net/snmp", "Udp: InDatagrams") && *line("/proc/net/sockstat", "TCP: inuse"));
+	int from, to;
+	CHECK(sscanf(line("/proc/sys/net/ipv4/ip_local_port_range", ""), "%d %d", &from, &to) == 2 && from == 32768 && to == 60999);
+	CHECK(atoi(line("/proc/sys/net/ipv4/ip_unprivileged_port_start", "")) == 1024);
+	CHECK(atoi(line("/proc/sys/net/core/somaxconn", "")) == 4096);
+	close(u);
+	close(l);
+}
+
 int main(void)
 {
+	tables();
 	basics();
 	routes();
 	CHECK(in_child(nobody) == 0);
