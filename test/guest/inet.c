@@ -418,6 +418,7 @@ static void full(void)
 	connection(e);
 	fcntl(e[0], F_SETFL, O_NONBLOCK);
 	ssize_t n, sent = 0, got = 0;
+	CHECK((sent = write(e[0], big, sizeof big)) == sizeof big); // at once
 	for (int idle = 0; idle < 20;) {
 		if ((n = write(e[0], big, sizeof big)) > 0) {
 			sent += n;

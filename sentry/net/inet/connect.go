@@ -103,7 +103,7 @@ func (s *Socket) Accept(*vfs.Ctx) (socket.Socket, error) {
 	n.mu.Lock()
 	n.state = connected
 	n.remote, _ = ep.Remote()
-	n.near.Store(n.remote.IP.IsValid() && n.remote.IP.Unmap().IsLoopback())
+	n.meet(ep, n.remote)
 	n.apply(ep)
 	n.mu.Unlock()
 	s.ns.add(n)
@@ -151,7 +151,7 @@ func (s *Socket) connectStream(family int, raw []byte) error {
 		return linux.ENETUNREACH
 	}
 	s.err.Store(0)
-	s.near.Store(a.IP.Unmap().IsLoopback())
+	s.meet(ep, a)
 	err = ep.Connect(a)
 	switch err {
 	case linux.EINPROGRESS:
@@ -162,6 +162,19 @@ func (s *Socket) connectStream(family int, raw []byte) error {
 		s.renewLocked()
 	}
 	return err
+}
+
+// nearBuf is what Linux makes of tcp_wmem for segments as long as loopback's
+// (tcp_sndbuf_expand). A megabyte written at once is taken at once.
+const nearBuf = 2626560
+
+// meet tells an endpoint of its peer. What SO_SNDBUF sets comes later.
+func (s *Socket) meet(ep *stack.Endpoint, peer stack.Addr) {
+	near := peer.IP.IsValid() && peer.IP.Unmap().IsLoopback()
+	s.near.Store(near)
+	if near && s.value(sndbuf) == 0 {
+		_ = ep.Set(stack.SendBuffer, nearBuf) // it cannot fail
+	}
 }
 
 // settledLocked is what connect(2) says while a connection is under way or once it is
