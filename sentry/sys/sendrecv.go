@@ -14,7 +14,7 @@ import (
 var messages = family{
 	sysno.Sendto:   call6(sendto),
 	sysno.Recvfrom: call6(recvfrom),
-	sysno.Sendmsg:  call3(sendmsg),
+	sysno.Sendmsg:  call3(sendmsg).except("TCP's urgent data is sent in line; IP_PKTINFO chooses the interface, not the source"),
 	sysno.Recvmsg:  call3(recvmsg),
 	sysno.Sendmmsg: call4(sendmmsg),
 	sysno.Recvmmsg: call5(recvmmsg),

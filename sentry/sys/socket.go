@@ -13,7 +13,7 @@ import (
 
 // sockets is the calls of socket(7) but for those that move data.
 var sockets = family{
-	sysno.Socket:      call3(makeSocket),
+	sysno.Socket:      call3(makeSocket).except("no SCTP, UDP-Lite, MPTCP; raw sockets of ICMP, TCP, UDP and IPPROTO_RAW only"),
 	sysno.Socketpair:  call4(socketpair),
 	sysno.Bind:        call3(bind),
 	sysno.Listen:      call2(listen),
@@ -24,7 +24,7 @@ var sockets = family{
 	sysno.Getsockname: call3(getsockname),
 	sysno.Getpeername: call3(getpeername),
 	sysno.Getsockopt:  call5(getsockopt),
-	sysno.Setsockopt:  call5(setsockopt),
+	sysno.Setsockopt:  call5(setsockopt).except("no socket filters, TCP_FASTOPEN, TCP_ULP, TCP_REPAIR; close(2) does not wait for SO_LINGER"),
 }
 
 // familyOf returns what makes sockets of a domain, and takes apart a type with
