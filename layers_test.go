@@ -52,7 +52,8 @@ var layers = []string{
 	"boot",
 	"oci/seccomp",
 	"oci/bundle oci/cgroup",
-	"oci/container oci/hooks oci/sandbox",
+	"oci/container oci/hooks oci/network",
+	"oci/sandbox",
 	"cmd/runsc",
 	"test/e2e test/bench test/vm",
 }
@@ -120,6 +121,7 @@ var hostCallers = map[string]string{
 	"oci/cgroup":              "os",
 	"oci/container":           "golang.org/x/sys/unix os",
 	"oci/hooks":               "golang.org/x/sys/unix os/exec syscall",
+	"oci/network":             "golang.org/x/sys/unix net os os/exec",
 	"oci/sandbox":             "golang.org/x/sys/unix os os/signal syscall",
 	"cmd/runsc":               "golang.org/x/sys/unix net os os/signal os/user syscall",
 	"test/bench":              "golang.org/x/sys/unix os os/exec",

@@ -92,6 +92,8 @@ type Config struct {
 	ConsoleSignals bool `json:"consoleSignals,omitempty"`
 
 	hostMemory uint64 // bytes; found out at the start
+	// Uplink is what the Sentry's network namespace had; nil for nothing.
+	Uplink *Network `json:"-"`
 }
 
 // An IDRange is one line of /proc/PID/uid_map: user_namespaces(7).

@@ -130,11 +130,19 @@ func (c *container) namespaces() error {
 }
 
 // Start implements control.Container.
-func (c *container) Start() error {
+func (c *container) Start(a control.StartArgs, files []*os.File) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.init != nil {
+	switch {
+	case c.init != nil:
+		closeFiles(files)
 		return control.Errorf(control.Invalid, "container %s is running already", c.cfg.ID)
+	case len(a.Network) == 0 || c != c.sandbox.first:
+		closeFiles(files)
+	default:
+		if err := c.sandbox.takeNetwork(a, files); err != nil {
+			return err
+		}
 	}
 	if err := c.startHooks(); err != nil {
 		return err

@@ -144,6 +144,12 @@ func detach(files []*os.File) (fds []int, err error) {
 	return fds, err
 }
 
+func closeFiles(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
 // dup returns another descriptor of f. File.Fd would make a file block that does
 // not, for everyone who has it.
 func dup(f *os.File) (fd int, err error) {

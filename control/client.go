@@ -59,8 +59,8 @@ func (c *Client) Create(config json.RawMessage, fds ...int) error {
 // there is no such program, or it cannot be executed.
 func (c *Client) Check() error { return c.call(methodCheck, nil, nil) }
 
-// Start runs the container's first process.
-func (c *Client) Start() error { return c.call(methodStart, nil, nil) }
+// Start runs the container's first process. fds are what a.Network names.
+func (c *Client) Start(a StartArgs, fds ...int) error { return c.call(methodStart, a, nil, fds...) }
 
 // Exec runs a process beside the first one, with fds as its descriptors 0, 1
 // and 2, and what a.Passed says. It is killed when the client hangs up.

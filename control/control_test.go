@@ -45,7 +45,9 @@ func (f *fake) WaitOOM(_ context.Context, seen int64) (int64, error) { return se
 
 func (f *fake) Stacks(out *os.File) error { return out.Close() }
 func (f *fake) Check() error              { return nil }
-func (f *fake) Start() error              { return Errorf(NoProgram, "/nix: no such file or directory") }
+func (f *fake) Start(StartArgs, []*os.File) error {
+	return Errorf(NoProgram, "/nix: no such file or directory")
+}
 func (f *fake) Signal(a SignalArgs) error {
 	f.signals <- a
 	return nil
@@ -115,7 +117,7 @@ func TestCalls(t *testing.T) {
 	defer stop()
 
 	var e *Error
-	if err := c.Start(); !errors.As(err, &e) || e.Code != NoProgram {
+	if err := c.Start(StartArgs{}); !errors.As(err, &e) || e.Code != NoProgram {
 		t.Errorf("Start: %v", err)
 	}
 	// A wait that blocks does not hold up the rest.
@@ -195,7 +197,7 @@ func TestServerGoneEndsCalls(t *testing.T) {
 	if err := <-got; err == nil {
 		t.Error("wait outlived the sandbox")
 	}
-	if err := c.Start(); !errors.Is(err, ErrGone) {
+	if err := c.Start(StartArgs{}); !errors.Is(err, ErrGone) {
 		t.Errorf("Start afterwards: %v", err)
 	}
 }

@@ -94,6 +94,13 @@ type CreateArgs struct {
 	Config json.RawMessage `json:"config"`
 }
 
+// StartArgs say with what the first process is started.
+type StartArgs struct {
+	// Network is a boot.Network, by the numbers of the descriptors that come along;
+	// none: only a loopback interface.
+	Network json.RawMessage `json:"network,omitempty"`
+}
+
 // ExecArgs say what to run beside the first process. Descriptors 0, 1 and 2
 // come along, and those of Passed.
 type ExecArgs struct {

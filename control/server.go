@@ -30,8 +30,9 @@ type Sandbox interface {
 type Container interface {
 	// Check looks for the first process's program.
 	Check() error
-	// Start runs the container's first process.
-	Start() error
+	// Start runs the container's first process. The files are the sandbox's,
+	// whatever it answers.
+	Start(a StartArgs, files []*os.File) error
 	// Signal sends a signal.
 	Signal(SignalArgs) error
 	// Wait returns the status of a process (0: the first) once it ended,
@@ -197,7 +198,9 @@ func answer(ctx context.Context, s Sandbox, r *request, files []*os.File) respon
 }
 
 // takes is how many descriptors come with a request.
-var takes = map[string]int{methodExec: some, methodStrace: 1, methodStacks: 1, methodArchive: 1, methodCreate: some}
+var takes = map[string]int{
+	methodExec: some, methodStart: some, methodStrace: 1, methodStacks: 1, methodArchive: 1, methodCreate: some,
+}
 
 // some descriptors are for the method itself to look at.
 const some = -1
@@ -247,7 +250,11 @@ func callContainer(ctx context.Context, c Container, r *request, files []*os.Fil
 	case methodCheck:
 		return nil, c.Check()
 	case methodStart:
-		return nil, c.Start()
+		a, err := args[StartArgs](r, files)
+		if err != nil {
+			return nil, err
+		}
+		return nil, c.Start(a, files)
 	case methodSignal:
 		a, err := args[SignalArgs](r, nil)
 		if err != nil {

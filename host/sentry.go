@@ -124,6 +124,9 @@ func ReopenMemory(fd int) (int, error) {
 // sentryRules is the Sentry's own table.
 var sentryRules = slices.Concat(runtimeRules, socketRules, []rule{
 	allow(unix.SYS_ACCEPT4),
+	// Frames, through packet sockets that were opened for it.
+	allow(unix.SYS_RECVMMSG),
+	allow(unix.SYS_SENDMMSG),
 
 	// Guest memory and donated files.
 	allow(unix.SYS_PREAD64),

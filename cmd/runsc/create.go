@@ -75,7 +75,7 @@ func (g *globals) start(id string) error {
 		return err
 	}
 	defer client.Close()
-	err = client.Start()
+	err = g.startIn(c, client)
 	if errors.Is(err, control.ErrGone) {
 		return gone(c, err)
 	}

@@ -68,6 +68,7 @@ func (d *deletion) remove(id string) error {
 	if err := end(c); err != nil {
 		return err
 	}
+	d.giveNetwork(c)
 	if err := d.dropGroup(c); err != nil {
 		return err
 	}

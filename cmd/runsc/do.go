@@ -27,6 +27,7 @@ var doCommand = command{
 		"runsc --strace --debug-log=/tmp/calls do ls",
 		"runsc do --volume ~/data:/data:ro --env N=3 -- python3 /data/job.py",
 		"runsc do --changes what.tar -- make install && tar -tvf what.tar",
+		"runsc do --network -- curl https://example.org",
 		"runsc do --rootfs ./debian --volume ./out:/out:rw -- make -C /src O=/out",
 	},
 	run: func(g *globals, fs *flag.FlagSet) func([]string) (int, error) {
@@ -35,6 +36,7 @@ var doCommand = command{
 		fs.StringVar(&d.root, "root", "/", "")
 		fs.StringVar(&d.cwd, "workdir", "", "working `directory` inside (default: the current one, or / with --rootfs)")
 		fs.StringVar(&d.cwd, "cwd", "", "")
+		fs.BoolVar(&d.uplink, "network", false, "a network by way of slirp4netns: connections to the outside, none from there")
 		fs.BoolVar(&d.writeThrough, "write-through", false, "let the program change the files of --rootfs, not copies in memory")
 		fs.StringVar(&d.changes, "changes", "", "`file` that gets what the program changed in its root, a tar archive")
 		for _, name := range []string{"volume", "v"} {
@@ -60,6 +62,7 @@ type do struct {
 	root, cwd    string
 	changes      string
 	writeThrough bool
+	uplink       bool
 	volumes      []volume
 	env          []string
 }
@@ -165,6 +168,13 @@ func (d *do) run(args []string) (int, error) {
 		v.to.Attach = len(o.Attach)
 		o.Attach = append(o.Attach, v.from)
 		o.Boot.Mounts = append(o.Boot.Mounts, v.to)
+	}
+	if d.uplink {
+		done, err := d.withUplink(o)
+		if err != nil {
+			return 0, err
+		}
+		defer done()
 	}
 	if d.changes == "" {
 		return d.foreground(o, nil)

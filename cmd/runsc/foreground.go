@@ -41,7 +41,8 @@ func (g *globals) foreground(o *sandbox.Options, ended func(*control.Client) err
 		return 0, err
 	}
 	defer s.Kill()
-	status, err := g.follow(s, signals, o.Boot.Process.Args[0], func() {})
+	start := func() error { return s.Client.Start(control.StartArgs{}) }
+	status, err := g.follow(s, signals, o.Boot.Process.Args[0], start, func() {})
 	switch {
 	case err != nil || ended == nil:
 	case s.Client == nil:
@@ -52,9 +53,9 @@ func (g *globals) foreground(o *sandbox.Options, ended func(*control.Client) err
 	return status, err
 }
 
-// follow starts the first process of s, calls running once it is, and returns its
+// follow starts the first process of s by start, calls running once it is, and returns its
 // status.
-func (g *globals) follow(s *sandbox.Sandbox, signals <-chan os.Signal, program string, running func()) (int, error) {
+func (g *globals) follow(s *sandbox.Sandbox, signals <-chan os.Signal, program string, start func() error, running func()) (int, error) {
 	client := s.Client
 	type end struct {
 		status control.WaitStatus
@@ -63,7 +64,7 @@ func (g *globals) follow(s *sandbox.Sandbox, signals <-chan os.Signal, program s
 	ended := make(chan end, 1)
 	started := make(chan error, 1)
 	go func() {
-		err := client.Start()
+		err := start()
 		started <- err
 		if err != nil {
 			ended <- end{0, err}

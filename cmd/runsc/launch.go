@@ -28,6 +28,7 @@ type launch struct {
 
 	c     *container.Container
 	pod   *container.Container // in whose sandbox c is to be; nil for its own
+	netns *os.File             // of the host, that the sandbox is to be in; nil for a new one
 	group *cgroup.Group        // nil without one
 	b     *bundle.Bundle
 	o     *sandbox.Options
@@ -81,6 +82,9 @@ func (l *launch) create(id string) (err error) {
 	if err = l.findPod(); err != nil {
 		return err
 	}
+	if l.netns != nil {
+		defer l.netns.Close()
+	}
 	if err = l.options(); err != nil {
 		return err
 	}
@@ -116,6 +120,7 @@ func (l *launch) options() (err error) {
 	l.o = o
 	o.Boot.ID = l.c.ID
 	o.Boot.Ends = true
+	o.Network = l.netns
 	o.Boot.StdioFDs, o.Boot.PassedFDs = stdio(), l.passing.list
 	if err := l.placement(); err != nil {
 		return err
@@ -150,6 +155,7 @@ func (l *launch) record() error {
 	spec := l.b.Spec
 	st := &l.c.State
 	st.OCIVersion, st.Annotations = specs.Version, spec.Annotations
+	st.NetworkKind = l.network
 	st.Bundle, st.Rootfs = l.b.Path, l.b.Trees[0].Source
 	st.Program, st.Process, st.Hooks = spec.Process.Args[0], spec.Process, spec.Hooks
 	var err error
@@ -203,6 +209,7 @@ func (l *launch) running() error {
 func (l *launch) discard() {
 	if l.s != nil {
 		l.s.Kill()
+		l.giveNetwork(l.c)
 		l.poststop(l.c)
 	}
 	if l.group != nil {
@@ -229,7 +236,7 @@ func one(args []string) (string, error) {
 
 // startDetached starts the first process of a sandbox that is to go on alone.
 func (l *launch) startDetached() (int, error) {
-	if err := l.s.Client.Start(); err != nil {
+	if err := l.startIn(l.c, l.s.Client); err != nil {
 		return l.failed(l.s, err, l.c.Program)
 	}
 	err := errors.Join(l.running(), l.s.Detach())
@@ -240,7 +247,8 @@ func (l *launch) startDetached() (int, error) {
 // startAttached starts the first process and waits for its end.
 func (l *launch) startAttached(signals chan os.Signal) (int, error) {
 	catchStop(signals, &l.o.Boot)
-	return l.follow(l.s, signals, l.c.Program, func() {
+	start := func() error { return l.startIn(l.c, l.s.Client) }
+	return l.follow(l.s, signals, l.c.Program, start, func() {
 		if err := l.running(); err != nil {
 			l.log.errorf("%v", err)
 		}

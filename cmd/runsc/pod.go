@@ -12,8 +12,13 @@ import (
 )
 
 // findPod finds the container in whose sandbox this one is to be, if its annotations
-// name one.
-func (l *launch) findPod() error {
+// name one, or its network is that one's.
+func (l *launch) findPod() (err error) {
+	if l.b.SandboxID == "" {
+		if l.netns, err = l.openNetwork(); err != nil {
+			return err
+		}
+	}
 	if l.b.SandboxID == "" {
 		return nil
 	}

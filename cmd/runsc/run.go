@@ -73,6 +73,7 @@ func (r *run) remove() error {
 	if !c.Created.Equal(r.c.Created) {
 		return nil // a later one of the same name
 	}
+	r.giveNetwork(c)
 	if err := r.dropGroup(c); err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (b *Bundle) unsupported() {
 		return
 	}
 	for i, n := range b.Spec.Linux.Namespaces {
-		if _, shared := b.Shared[n.Type]; shared || b.SandboxID != "" && n.Type == specs.NetworkNamespace {
+		if _, shared := b.Shared[n.Type]; shared || n.Type == specs.NetworkNamespace {
 			continue
 		}
 		if n.Path != "" {

@@ -28,6 +28,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"glovebox/boot"
 	"glovebox/oci/cgroup"
 )
 
@@ -57,6 +58,12 @@ type State struct {
 	Status  specs.ContainerState `json:"status"`
 	Sandbox Process              `json:"sandbox"`
 	Gofer   Process              `json:"gofer"`
+	// Network is what was taken from the network namespace NetworkPath, which is
+	// not the sandbox's own.
+	Network     *boot.Network `json:"network,omitempty"`
+	NetworkPath string        `json:"networkPath,omitempty"`
+	// NetworkKind is --network, as it was when the container was made.
+	NetworkKind string `json:"networkKind,omitempty"`
 	// SandboxID is the container in whose sandbox this one is; "" for one that has
 	// a sandbox of its own.
 	SandboxID string `json:"sandboxID,omitempty"`

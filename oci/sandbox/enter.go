@@ -11,6 +11,7 @@ import (
 
 	"glovebox/boot"
 	"glovebox/host"
+	"glovebox/oci/network"
 )
 
 // An AttachPoint is one tree of host files that a container may reach.
@@ -53,6 +54,8 @@ type sentryConfig struct {
 	GateFD     int         `json:"gateFD"`
 	Attached   bool        `json:"attached,omitempty"`
 	OwnConsole bool        `json:"ownConsole,omitempty"`
+	// TakeNetwork says that what is in the network namespace becomes the sandbox's.
+	TakeNetwork bool `json:"takeNetwork,omitempty"`
 	// Become is the user and group to go on as; 0 to stay.
 	Become int `json:"become,omitempty"`
 }
@@ -262,6 +265,11 @@ func EnterSentry(configFD int) (*boot.Config, error) {
 		}
 	}
 	cfg.Boot.ProcFD = proc
+	if cfg.TakeNetwork {
+		if cfg.Boot.Uplink, err = network.TakeOwn(); err != nil {
+			return nil, fmt.Errorf("network: %w", err)
+		}
+	}
 	empty, err := host.EmptyTree()
 	if err != nil {
 		return nil, err

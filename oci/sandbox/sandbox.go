@@ -62,6 +62,11 @@ type Options struct {
 	// Place is called with both processes before they do anything: to put
 	// them into control groups. May be nil.
 	Place func(pids ...int) error
+	// Network is the network namespace that the Sentry is to be in; nil: a new one.
+	Network *os.File
+	// Uplink is called with the Sentry's process before it does anything, to put
+	// something into its network namespace that it then takes over. May be nil.
+	Uplink func(pid int) error
 	// OwnConsole says that Boot.StdioFDs are a terminal whose signals nobody
 	// else passes on: it becomes the Sentry's.
 	OwnConsole bool
@@ -108,14 +113,23 @@ func Start(o *Options) (_ *Sandbox, err error) {
 	if s.gofer, err = startGofer(o, p.root, p.life, &p.gofer); err != nil {
 		return nil, err
 	}
-	if s.sentry, err = startSentry(o, p, listener); err != nil || o.Place == nil {
+	if s.sentry, err = startSentry(o, p, listener); err != nil || !o.gated() {
 		return s, err
 	}
-	if err := o.Place(s.sentry.pid, s.gofer.pid); err != nil {
+	if o.Place != nil {
+		err = o.Place(s.sentry.pid, s.gofer.pid)
+	}
+	if err == nil && o.Uplink != nil {
+		err = o.Uplink(s.sentry.pid)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return s, p.gate.open(2)
 }
+
+// gated reports whether the processes have to wait for something.
+func (o *Options) gated() bool { return o.Place != nil || o.Uplink != nil }
 
 // A preparation is what there must be before a process is started.
 type preparation struct {
@@ -170,7 +184,7 @@ func (s *Sandbox) prepare(o *Options, open *fdSet) (*preparation, error) {
 		}
 		open.add(end)
 	}
-	if o.Place != nil {
+	if o.gated() {
 		if p.gate, err = newGate(); err != nil {
 			return nil, err
 		}
@@ -223,7 +237,7 @@ func startGofer(o *Options, root bool, life lifetime, from *goferFDs) (*child, e
 
 func startSentry(o *Options, p *preparation, listener int) (*child, error) {
 	ids := single(0, 0)
-	cfg := sentryConfig{Boot: o.Boot, Attached: p.life == attached, OwnConsole: o.OwnConsole}
+	cfg := sentryConfig{Boot: o.Boot, Attached: p.life == attached, OwnConsole: o.OwnConsole, TakeNetwork: o.Uplink != nil}
 	cfg.Boot.ConsoleSignals = o.OwnConsole
 	cfg.Boot.TSC = host.ClockIsTSC()
 	all, err := identity()
@@ -255,7 +269,35 @@ func startSentry(o *Options, p *preparation, listener int) (*child, error) {
 	}
 	defer unix.Close(config)
 	argv := []string{"runsc-sandbox", "boot", fmt.Sprintf("--config-fd=%d", files.add(config)), o.Boot.ID}
-	return spawn("Sentry", argv, files.fds, sysProcAttr(ids, p.life))
+	attr := sysProcAttr(ids, p.life)
+	var c *child
+	start := func() error {
+		c, err = spawn("Sentry", argv, files.fds, attr)
+		return err
+	}
+	if o.Network == nil {
+		return c, start()
+	}
+	attr.Cloneflags &^= unix.CLONE_NEWNET
+	return c, inNetwork(o.Network, start)
+}
+
+// inNetwork calls f while the calling thread, to which the goroutine is locked, is in
+// another network namespace.
+func inNetwork(ns *os.File, f func() error) error {
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter the network namespace %s: %w", ns.Name(), err)
+	}
+	err = f()
+	if back := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); back != nil {
+		err = errors.Join(err, fmt.Errorf("leave the network namespace %s: %w", ns.Name(), back))
+	}
+	return err
 }
 
 // controlSocket listens in dir and connects to itself: the sandbox inherits

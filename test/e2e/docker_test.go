@@ -24,13 +24,44 @@ func TestDocker(t *testing.T) {
 			t.Skipf("host feature missing: %s (apt-get install docker.io)", name)
 		}
 	}
-	d := startDocker(t)
+	d := startDocker(t, "")
 	if out, err := d.client("docker", "run", "--rm", "--runtime", "runc", "--network", "none", "bb", "true").CombinedOutput(); err != nil {
 		t.Skipf("host feature missing: containers by runc: %v: %s", err, out)
 	}
+	d.compare(t, "docker.sh")
+	d.filtered(t)
+	if left := running(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestDockerNetworks: bridges, published ports, names, others' networks, by runc and by
+// runsc. The daemons are in a network namespace of their own.
+func TestDockerNetworks(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("host feature missing: root, for a Docker daemon")
+	}
+	for _, name := range []string{"dockerd", "containerd", "docker", "runc", "ip", "nsenter", "iptables"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("host feature missing: %s", name)
+		}
+	}
+	d := startDocker(t, newNetns(t, "docker"))
+	if out, err := d.client("docker", "run", "--rm", "--runtime", "runc", "bb", "true").CombinedOutput(); err != nil {
+		t.Skipf("host feature missing: containers by runc on a bridge: %v: %s", err, out)
+	}
+	d.compare(t, "docker-net.sh")
+	if left := running(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// compare runs a session by runc and by runsc, and compares what it prints.
+func (d *docker) compare(t *testing.T, script string) {
+	t.Helper()
 	outputs := map[string]string{}
 	for _, runtime := range []string{"runc", "runsc"} {
-		cmd := d.client("sh", testdata(t, "docker.sh"), runtime)
+		cmd := d.client("sh", testdata(t, script), runtime)
 		var errs strings.Builder
 		cmd.Stderr = &errs
 		out, err := cmd.Output()
@@ -50,10 +81,6 @@ func TestDocker(t *testing.T) {
 			t.Errorf("line %d, %s: they differ\nrunc:\n%s\nrunsc:\n%s", i+1, section, outputs["runc"], outputs["runsc"])
 			break
 		}
-	}
-	d.filtered(t)
-	if left := running(); len(left) > 0 {
-		t.Errorf("left: %v", left)
 	}
 }
 
@@ -87,17 +114,20 @@ func testdata(t *testing.T, name string) string {
 // A docker is a Docker daemon, its containerd, and where they keep things.
 type docker struct {
 	dir string
+	// net is the network namespace that they are in; "" for the test's.
+	net string
 }
 
-// startDocker starts daemons that share nothing with the machine's own.
-func startDocker(t *testing.T) *docker {
+// startDocker starts daemons that share nothing with the machine's own. They have a bridge
+// if there is a network namespace for them.
+func startDocker(t *testing.T, netns string) *docker {
 	t.Helper()
 	// A short path, as sun_path is short.
 	dir, err := os.MkdirTemp("", "gbdk")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &docker{dir}
+	d := &docker{dir, netns}
 	at := func(name string) string { return filepath.Join(dir, name) }
 	t.Cleanup(func() {
 		d.unmount()
@@ -107,6 +137,10 @@ func startDocker(t *testing.T) *docker {
 	})
 	config := fmt.Sprintf("version = 2\nroot = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\n  address = %q\n"+
 		"[plugins.\"io.containerd.internal.v1.opt\"]\n  path = %q\n", at("ctr/root"), at("ctr/state"), at("containerd.sock"), at("ctr/opt"))
+	network := "--bridge="
+	if netns == "" {
+		network = "--bridge=none"
+	}
 	daemon, err := json.Marshal(map[string]any{"runtimes": map[string]any{"runsc": map[string]any{"path": runsc}, "filtered": map[string]any{"path": runsc, "runtimeArgs": []string{"--oci-seccomp"}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -118,8 +152,7 @@ func startDocker(t *testing.T) *docker {
 	}
 	d.daemon(t, at("containerd.log"), at("containerd.sock"), "containerd", "-c", at("config.toml"))
 	d.daemon(t, at("dockerd.log"), at("docker.sock"), "dockerd", "--config-file", at("daemon.json"), "--data-root", at("data"),
-		"--exec-root", at("exec"), "-H", "unix://"+at("docker.sock"), "-p", at("docker.pid"), "--containerd", at("containerd.sock"),
-		"--bridge", "none", "--iptables=false")
+		"--exec-root", at("exec"), "-H", "unix://"+at("docker.sock"), "-p", at("docker.pid"), "--containerd", at("containerd.sock"), network)
 	eventually(t, "the Docker daemon answers", func() bool { return d.client("docker", "version").Run() == nil })
 	busybox(t, at("rootfs"))
 	d.load(t, at("rootfs"))
@@ -134,7 +167,7 @@ func (d *docker) daemon(t *testing.T, log, socket string, args ...string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := d.command(args...)
 	cmd.Stdout, cmd.Stderr = f, f
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -170,9 +203,16 @@ func (d *docker) daemon(t *testing.T, log, socket string, args ...string) {
 	})
 }
 
+func (d *docker) command(args ...string) *exec.Cmd {
+	if d.net != "" {
+		args = append([]string{"nsenter", "--net=/run/netns/" + d.net}, args...)
+	}
+	return exec.Command(args[0], args[1:]...)
+}
+
 // client is a command that talks to the daemon.
 func (d *docker) client(args ...string) *exec.Cmd {
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := d.command(args...)
 	cmd.Dir = d.dir
 	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+filepath.Join(d.dir, "docker.sock"), "DOCKER_CONFIG="+d.dir, "DOCKER_BUILDKIT=0")
 	return cmd

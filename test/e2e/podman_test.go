@@ -56,7 +56,7 @@ func podmanSession(t *testing.T, runtime string, uid int) (stdout, stderr string
 		t.Fatal(err)
 	}
 	defer func() {
-		(&docker{dir}).unmount()
+		(&docker{dir: dir}).unmount()
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
