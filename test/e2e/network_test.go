@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -142,6 +143,53 @@ func (w *wire) in(s *specs.Spec) {
 			n.Path = w.near
 		}
 	}
+}
+
+// TestDoNetwork: connections to the outside by slirp4netns; its own resolver where the
+// host's is on the loopback.
+func TestDoNetwork(t *testing.T) {
+	if _, err := exec.LookPath("slirp4netns"); err != nil {
+		t.Skip("host feature missing: slirp4netns")
+	}
+	if unix.Access("/dev/net/tun", unix.R_OK|unix.W_OK) != nil {
+		t.Skip("host feature missing: /dev/net/tun")
+	}
+	h := newHost(t)
+	// An address of this machine that is not its loopback.
+	w := newWire(t)
+	iproute(t, "link", "add", "gb-e2e0", "type", "veth", "peer", "name", "eth2", "netns", w.far)
+	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", "gb-e2e0").Run() })
+	iproute(t, "addr", "add", "10.92.0.1/24", "dev", "gb-e2e0")
+	iproute(t, "link", "set", "gb-e2e0", "up")
+	l, err := net.Listen("tcp", "10.92.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintln(c, "from outside")
+			c.Close()
+		}
+	}()
+	port := l.Addr().(*net.TCPAddr).Port
+	root := t.TempDir()
+	busybox(t, root)
+	if err := os.WriteFile(filepath.Join(root, "etc", "resolv.conf"), []byte("nameserver 127.0.0.53\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	script := fmt.Sprintf("cat /etc/resolv.conf; nc 10.92.0.1 %d </dev/null; ip -4 -o addr show eth0 | wc -l", port)
+	if out := h.must("do", "--rootfs", root, "--network", "--", "/bin/sh", "-c", script); out != "nameserver 10.0.2.3\nfrom outside\n1\n" {
+		t.Errorf("%q", out)
+	}
+	if out, errs, status := h.runsc("do", "--rootfs", root, "--", "/bin/nc", "10.92.0.1", fmt.Sprint(port)); status == 0 {
+		t.Errorf("without: %q, %q", out, errs)
+	}
+	h.nothingLeft()
 }
 
 // TestNetwork: a container has the interfaces of the namespace that it is given, and gives
