@@ -29,10 +29,12 @@ type Config struct {
 	Hostname   string `json:"hostname"`
 	Domainname string `json:"domainname"`
 	// Sysctl are limits of the container's IPC namespace (ipc.Limits).
-	Sysctl        map[string]string `json:"sysctl,omitempty"`
-	Devices       []Device          `json:"devices,omitempty"`
-	MaskedPaths   []string          `json:"maskedPaths,omitempty"`
-	ReadonlyPaths []string          `json:"readonlyPaths,omitempty"`
+	Sysctl map[string]string `json:"sysctl,omitempty"`
+	// FirstPort is the first port that everybody may bind; nil for Linux's default.
+	FirstPort     *int     `json:"firstPort,omitempty"`
+	Devices       []Device `json:"devices,omitempty"`
+	MaskedPaths   []string `json:"maskedPaths,omitempty"`
+	ReadonlyPaths []string `json:"readonlyPaths,omitempty"`
 
 	// Platform names a row of the platform table; Network is sandbox, host
 	// or none.

@@ -56,6 +56,9 @@ func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform) (*sandbox, e
 	if s.tracer, err = newTracer(cfg); err != nil {
 		return nil, err
 	}
+	if cfg.FirstPort != nil {
+		s.net.SetFirstPort(*cfg.FirstPort)
+	}
 	if cfg.Uplink != nil {
 		if err := s.connect(cfg.Uplink); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package bundle
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"glovebox/sentry/ipc"
@@ -37,8 +38,15 @@ func (b *Bundle) sysctl() error {
 				return fieldErrorf(field, "domainname says %q", d)
 			}
 			b.Boot.Domainname = value
-		case strings.HasPrefix(name, "net."):
-			b.warnf(field, "ignored: the sandbox has no network yet")
+		case name == "net.ipv4.ip_unprivileged_port_start":
+			n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16)
+			if err != nil {
+				return fieldErrorf(field, "%q is not a port", value)
+			}
+			port := int(n)
+			b.Boot.FirstPort = &port
+		case name == "net.ipv4.ping_group_range" && slices.Equal(strings.Fields(value), []string{"0", "2147483647"}):
+			// All may, as it is.
 		default:
 			b.warnf(field, "ignored: not implemented")
 		}

@@ -20,8 +20,9 @@ func TestSysctl(t *testing.T) {
 			"fs.mqueue.msg_max": "2", "fs.mqueue.msgsize_max": "256", "fs.mqueue.msg_default": "1",
 			"fs.mqueue.msgsize_default": "0x80", "fs.mqueue.queues_max": "2", "kernel.domainname": "there",
 			"net.ipv4.ip_forward": "1", "kernel.foo": "2",
+			"net.ipv4.ip_unprivileged_port_start": "80", "net.ipv4.ping_group_range": "0 2147483647",
 		}
-	}, "sh", "-c", "cd /proc/sys; cat kernel/shm??? kernel/msgm?? kernel/sem fs/mqueue/* kernel/domainname; /limits")
+	}, "sh", "-c", "cd /proc/sys; cat kernel/shm??? kernel/msgm?? kernel/sem fs/mqueue/* kernel/domainname net/ipv4/ip_unprivileged_port_start; /limits")
 	gcc := exec.Command("gcc", "-O1", "-static", "-w", "-D_GNU_SOURCE", "-o", filepath.Join(dir, "rootfs", "limits"), "testdata/limits.c")
 	if out, err := gcc.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -40,6 +41,7 @@ func TestSysctl(t *testing.T) {
 256
 2
 there
+80
 segment of 8192: ok
 of 8193: EINVAL
 a page too many: ENOSPC

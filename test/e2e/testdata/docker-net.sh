@@ -9,6 +9,7 @@ served() { name=$1; shift; run -d --name $name "$@" bb sh -c "while :; do echo $
 gateway=172.17.0.1
 ask() { sleep 0.3; echo | busybox nc -w 2 "$@"; } # the server is a new process each time
 say bridge; run --rm bb sh -c 'ip -4 -o addr show | awk "{print \$2, \$4}"; ip route | sed "s/ *$//" | sort; cat /etc/hosts | wc -l'
+say a low port; run --rm -u 5 bb sh -c 'exec 2>&1; nc -l -p 80 -w 1; echo; cat /proc/sys/net/ipv4/ip_unprivileged_port_start'
 say ping; run --rm bb ping -c 2 -q $gateway | grep packets; run --rm bb ping -c 1 -W 1 10.255.255.254 | grep packets
 say published; served p1 -p 18080:80; ask 127.0.0.1 18080; ask $(docker inspect -f '{{.NetworkSettings.IPAddress}}' p1) 80; docker exec p1 sh -c 'sleep 0.3; echo | nc -w 2 127.0.0.1 80'; docker rm -f p1
 say neighbours; served p2; run --rm bb sh -c "echo | nc -w 2 $(docker inspect -f '{{.NetworkSettings.IPAddress}}' p2) 80"
