@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -28,7 +29,7 @@ func TestPodman(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			outputs := map[string]string{}
 			for _, runtime := range []string{runc, runsc} {
-				out, errs, err := podmanSession(t, runtime, uid)
+				out, errs, err := podmanSession(t, "podman.sh", "", runtime, uid)
 				if err != nil && runtime == runc {
 					t.Skipf("host feature missing: podman with runc: %v: %s", err, errs)
 				}
@@ -48,8 +49,41 @@ func TestPodman(t *testing.T) {
 	}
 }
 
-// podmanSession runs testdata/podman.sh in a directory of its own.
-func podmanSession(t *testing.T, runtime string, uid int) (stdout, stderr string, err error) {
+// TestPodmanNetworks: a bridge, published ports, of pods too, and others' networks, by runc
+// and by runsc, in a network namespace of their own.
+func TestPodmanNetworks(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("host feature missing: root, for bridges")
+	}
+	for _, name := range []string{"podman", "runc", "ip", "nsenter", "iptables", "/usr/lib/cni/bridge"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("host feature missing: %s", name)
+		}
+	}
+	runc, err := exec.LookPath("runc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs := map[string]string{}
+	for i, runtime := range []string{runc, runsc} {
+		out, errs, err := podmanSession(t, "podman-net.sh", newNetns(t, fmt.Sprint("podman", i)), runtime, 0)
+		if runtime == runc && (err != nil || !strings.HasPrefix(out, "== bridge\nlo\neth0\n")) {
+			t.Skipf("host feature missing: podman's bridge with runc: %v: %s%s", err, out, errs)
+		}
+		outputs[runtime] = out
+		t.Logf("%s: standard error: %s", runtime, errs)
+	}
+	if outputs[runc] != outputs[runsc] {
+		t.Errorf("they differ\nrunc:\n%s\nrunsc:\n%s", outputs[runc], outputs[runsc])
+	}
+	if left := running(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// podmanSession runs a script of testdata in a directory and, unless netns is "", in a
+// network namespace.
+func podmanSession(t *testing.T, name, netns, runtime string, uid int) (stdout, stderr string, err error) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "gbpm")
 	if err != nil {
@@ -62,9 +96,9 @@ func podmanSession(t *testing.T, runtime string, uid int) (stdout, stderr string
 		}
 	}()
 	busybox(t, filepath.Join(dir, "rootfs"))
-	script, err := os.ReadFile(testdata(t, "podman.sh"))
+	script, err := os.ReadFile(testdata(t, name))
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "podman.sh"), script, 0o644)
+		err = os.WriteFile(filepath.Join(dir, name), script, 0o644)
 	}
 	if err == nil && runtime == runsc {
 		// Where it is otherwise, only root may look.
@@ -85,7 +119,7 @@ func podmanSession(t *testing.T, runtime string, uid int) (stdout, stderr string
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("bash", "podman.sh", runtime)
+	cmd := (&docker{net: netns}).command("bash", name, runtime)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
