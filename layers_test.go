@@ -124,7 +124,7 @@ var hostCallers = map[string]string{
 	"oci/network":             "golang.org/x/sys/unix net os os/exec",
 	"oci/sandbox":             "golang.org/x/sys/unix os os/signal syscall",
 	"cmd/runsc":               "golang.org/x/sys/unix net os os/signal os/user syscall",
-	"test/bench":              "golang.org/x/sys/unix os os/exec",
+	"test/bench":              "golang.org/x/sys/unix net os os/exec",
 }
 
 // TestHostCalls checks who can call the host.

@@ -52,7 +52,7 @@ func TestSmoke(t *testing.T) {
 	}
 	var table bytes.Buffer
 	r.table(&table)
-	if n := strings.Count(table.String(), "\n| "); n != 1+len(programRows)+len(hostRows) {
+	if n := strings.Count(table.String(), "\n| "); n != 1+len(programRows)+len(hostRows)+len(netRows) {
 		t.Errorf("%d lines:\n%s", n, &table)
 	}
 	if b, err := json.Marshal(r); err != nil || !bytes.Contains(b, []byte(`"exec-dynamic":[`)) {
@@ -88,7 +88,7 @@ func TestProcessorTime(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	for _, bad := range []string{"", "getpid 1\n", "getpid 1\ngetpid 2\n", "oops 1\n", "getpid one\n"} {
-		if err := parse(bad, samples{}); err == nil {
+		if err := parse(bad, samples{}, programRows); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}

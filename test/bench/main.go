@@ -2,7 +2,7 @@
 // on the host, in this tree's runsc and in other runtimes, by turns, since
 // machines are noisy; medians are shown.
 //
-//	go run ./test/bench [--peer PATH] [--docker] [--runs N] [--json]
+//	go run ./test/bench [--peer PATH] [--docker] [--net] [--runs N] [--json]
 package main
 
 import (
@@ -29,6 +29,7 @@ func main() {
 	flag.BoolVar(&b.quick, "quick", false, "few operations: whether it works, not how fast")
 	flag.StringVar(&b.others, "others", "runc crun", "`names` of runtimes that only run bundles, where installed; flags follow a comma")
 	flag.BoolVar(&b.withDocker, "docker", false, "docker run as well, with a daemon of its own")
+	flag.BoolVar(&b.withNetwork, "net", false, "TCP over a veth pair as well, as root")
 	asJSON := flag.Bool("json", false, "print every sample as JSON")
 	flag.Parse()
 	r, err := b.run()
@@ -51,9 +52,9 @@ type bench struct {
 
 	runs  int
 	quick bool
-	// withDocker says that docker run is measured.
-	withDocker bool
-	log        io.Writer // progress
+	// These say that docker run and TCP to another namespace are measured, too.
+	withDocker, withNetwork bool
+	log                     io.Writer // progress
 }
 
 // run measures every runtime once, then again, until there were enough runs.
@@ -100,6 +101,11 @@ func (b *bench) run() (*result, error) {
 			}
 		}
 		res.Load = append(res.Load, load())
+	}
+	if b.withNetwork {
+		if err := b.network(runtimes, dir); err != nil {
+			return nil, err
+		}
 	}
 	if b.withDocker {
 		// Last: its daemon is a child of ours, too.
@@ -158,7 +164,7 @@ func (b *bench) measure(r *runtime, program, bundle string, run int) error {
 		if err != nil {
 			return err
 		}
-		if err := parse(out, r.got); err != nil {
+		if err := parse(out, r.got, programRows); err != nil {
 			return err
 		}
 		if err := idle(r.do(program, "idle"), settle, watch, r.got); err != nil {
@@ -190,20 +196,20 @@ func timed(c *exec.Cmd, key string, got samples) error {
 	return err
 }
 
-// parse reads what measure.c printed: every row, once.
-func parse(out string, got samples) error {
+// parse reads what a program printed: every row, once.
+func parse(out string, got samples, rows []row) error {
 	seen := map[string]bool{}
 	for line := range strings.Lines(out) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		ns, err := strconv.ParseFloat(value, 64)
-		if err != nil || seen[key] || !slices.ContainsFunc(programRows, func(r row) bool { return r.key == key }) {
+		if err != nil || seen[key] || !slices.ContainsFunc(rows, func(r row) bool { return r.key == key }) {
 			return fmt.Errorf("not a row: %q", line)
 		}
 		seen[key] = true
 		got.add(key, ns)
 	}
-	if len(seen) != len(programRows) {
-		return fmt.Errorf("%d rows of %d: %q", len(seen), len(programRows), out)
+	if len(seen) != len(rows) {
+		return fmt.Errorf("%d rows of %d: %q", len(seen), len(rows), out)
 	}
 	return nil
 }

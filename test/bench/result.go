@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ func (r *result) table(w io.Writer) {
 		fmt.Fprintf(w, " %s |", rt.Name)
 	}
 	fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat("---|", len(r.Runtimes)))
-	for _, row := range append(programRows[:len(programRows):len(programRows)], hostRows...) {
+	for _, row := range slices.Concat(programRows, hostRows, netRows) {
 		fmt.Fprintf(w, "| %s |", row.name)
 		base, hasBase := r.Runtimes[0].Samples.median(row.key)
 		for i, rt := range r.Runtimes {
@@ -42,7 +43,7 @@ func (r *result) table(w io.Writer) {
 			switch {
 			case !ok:
 				fmt.Fprint(w, " |")
-			case i > 0 && hasBase && row.unit == duration:
+			case i > 0 && hasBase && (row.unit == duration || row.unit == rate):
 				fmt.Fprintf(w, " %s (%s) |", row.unit.show(v), ratio(v/base))
 			default:
 				fmt.Fprintf(w, " %s |", row.unit.show(v))

@@ -20,6 +20,7 @@ const (
 	size
 	share // of a processor's time, in millionths
 	count
+	rate // bytes a second
 )
 
 // programRows are what measure.c prints.
@@ -79,6 +80,8 @@ func (u unit) show(v float64) string {
 		return scaled(v, 1000, "ns", "µs", "ms", "s")
 	case size:
 		return scaled(v/1024, 1024, "KiB", "MiB", "GiB")
+	case rate:
+		return scaled(v, 1000, "B/s", "kB/s", "MB/s", "GB/s")
 	case share:
 		return fmt.Sprintf("%.3f %%", v/1e4)
 	}
