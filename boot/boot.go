@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,6 +25,9 @@ const Failed = 128
 // Main runs the container that cfg describes and returns how it ended: with the status
 // that the process is to exit with. Errors go to descriptor 2, as a line.
 func Main(cfg *Config) End {
+	// Whoever prints a time would look for the host's zone, which there is not: the
+	// call would be the last.
+	time.Local = time.UTC
 	e, err := run(cfg)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runsc:", err)

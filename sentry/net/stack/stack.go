@@ -58,7 +58,6 @@ const highestBuf = 16 << 20
 
 // New returns a namespace in which there is lo, up.
 func New() (*Stack, error) {
-	log.SetTarget(quiet{})
 	s := engine.New(engine.Options{
 		NetworkProtocols: []engine.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol, arp.NewProtocol},
 		TransportProtocols: []engine.TransportProtocolFactory{tcp.NewProtocolCUBIC, udp.NewProtocol,
@@ -98,8 +97,11 @@ func (st *Stack) Closed(sockets int) {
 // Connections is how many there are, those included that nobody has any more.
 func (st *Stack) Connections() int { return int(st.s.Stats().TCP.CurrentConnected.Value()) }
 
-// quiet throws away what the engine logs: packets are the guest's business.
+// quiet throws away what the engine logs: packets are the guest's business. Some of its
+// loggers keep the target that there was when the program started, so that is what changes.
 type quiet struct{}
+
+func init() { log.Log().Emitter = quiet{} }
 
 func (quiet) Emit(int, log.Level, time.Time, string, ...any) {}
 
