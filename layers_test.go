@@ -121,7 +121,7 @@ var hostCallers = map[string]string{
 	"oci/cgroup":              "os",
 	"oci/container":           "golang.org/x/sys/unix os",
 	"oci/hooks":               "golang.org/x/sys/unix os/exec syscall",
-	"oci/network":             "golang.org/x/sys/unix net os os/exec",
+	"oci/network":             "golang.org/x/sys/unix net os os/exec syscall",
 	"oci/sandbox":             "golang.org/x/sys/unix os os/signal syscall",
 	"cmd/runsc":               "golang.org/x/sys/unix net os os/signal os/user syscall",
 	"test/bench":              "golang.org/x/sys/unix net os os/exec",

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // An Uplink is TCP/IP of an ordinary program of the host for a network namespace that has
@@ -42,6 +43,11 @@ func StartUplink(pid int) (*Uplink, error) {
 	var said strings.Builder
 	u := &Uplink{exec.Command(program, "--configure", "--mtu="+uplinkMTU, "--disable-host-loopback", "--enable-sandbox",
 		"--exit-fd=3", "--ready-fd=4", strconv.Itoa(pid), "eth0"), keep}
+	if os.Geteuid() == 0 {
+		// Its sandbox unmounts what it does not need, and where mounts are shared that
+		// would be the host's as well.
+		u.cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	}
 	u.cmd.ExtraFiles = []*os.File{exit, done}
 	u.cmd.Stderr = &said
 	err = u.cmd.Start()

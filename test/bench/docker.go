@@ -20,7 +20,7 @@ func (b *bench) docker(runtimes []*runtime, bundle string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer remove(dir)
 	socket := filepath.Join(dir, "s")
 	type entry struct {
 		Path string   `json:"path"`

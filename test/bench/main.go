@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -66,7 +68,7 @@ func (b *bench) run() (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer remove(dir)
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -117,6 +119,17 @@ func (b *bench) run() (*result, error) {
 		res.Runtimes = append(res.Runtimes, named{r.name, r.got})
 	}
 	return res, nil
+}
+
+// remove removes a folder and what runtimes left mounted in it.
+func remove(dir string) {
+	b, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], dir+"/") {
+			_ = unix.Unmount(f[4], unix.MNT_DETACH)
+		}
+	}
+	_ = os.RemoveAll(dir)
 }
 
 // runtimes are the host, ours, the peer, and what is installed. Where they keep

@@ -182,10 +182,11 @@ func TestDoNetwork(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "etc", "resolv.conf"), []byte("nameserver 127.0.0.53\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	script := fmt.Sprintf("cat /etc/resolv.conf; nc 10.92.0.1 %d </dev/null; ip -4 -o addr show eth0 | wc -l", port)
-	if out := h.must("do", "--rootfs", root, "--network", "--", "/bin/sh", "-c", script); out != "nameserver 10.0.2.3\nfrom outside\n1\n" {
-		t.Errorf("%q", out)
+	script := fmt.Sprintf("cat /etc/resolv.conf; sleep 1 | nc 10.92.0.1 %d; ip -4 -o addr show eth0 | wc -l", port)
+	if out, errs, _ := h.runsc("do", "--rootfs", root, "--network", "--", "/bin/sh", "-c", script); out != "nameserver 10.0.2.3\nfrom outside\n1\n" {
+		t.Errorf("%q, %q", out, errs)
 	}
+	iproute(t, "-n", w.far, "link", "show", "eth1") // the host's mounts are as they were
 	if out, errs, status := h.runsc("do", "--rootfs", root, "--", "/bin/nc", "10.92.0.1", fmt.Sprint(port)); status == 0 {
 		t.Errorf("without: %q, %q", out, errs)
 	}
