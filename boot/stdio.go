@@ -90,7 +90,8 @@ func (s *streams) file(h *hostfd.File, p PassedFD) (*vfs.File, error) {
 				return nil, fmt.Errorf("terminal: %w", err)
 			}
 		}
-		return s.tty.stream(s.c.self(), h, mode), nil
+		// O_NONBLOCK is ours, for a terminal that runsc made.
+		return s.tty.stream(s.c.self(), h, mode&^linux.O_NONBLOCK), nil
 	}
 	return vfs.NewAnonFile(h.Name(), h, mode), nil
 }

@@ -65,8 +65,9 @@ func newTerminal() (*terminal, error) {
 		unix.Close(master)
 		return nil, fmt.Errorf("unlock: %w", err)
 	}
-	// Not by its name, which may belong to another devpts (ioctl_tty(2)).
-	slave, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(master), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+	// Not by its name, which may belong to another devpts (ioctl_tty(2)). A write to a
+	// terminal that nobody reads must not block the Sentry; guests wait all the same.
+	slave, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(master), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC)
 	if errno != 0 {
 		unix.Close(master)
 		return nil, fmt.Errorf("open the slave: %w", errno)

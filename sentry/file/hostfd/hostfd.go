@@ -4,12 +4,15 @@
 // The file's description may be shared with processes of the host, so it is
 // used as it is: never made non-blocking; a regular file is read, written and
 // sought at the offset that all of them have. A goroutine that polls
-// stands in for the host's wake-ups while a guest waits.
+// stands in for the host's wake-ups while a guest waits. A call that blocks after
+// all, because somebody else was faster, would keep its task from being killed:
+// where the host can, each says that it must not (nowait.go).
 package hostfd
 
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -28,6 +31,11 @@ type File struct {
 	queue wait.Queue
 	locks *vfs.Locks // among guests only; immutable
 	stop  int        // an eventfd that ends the polling goroutine
+
+	// reading and writing keep guests from taking from each other what poll has
+	// promised, where the host would block.
+	reading, writing sync.Mutex
+	blocks           atomic.Bool // the host knows no RWF_NOWAIT for it
 
 	mu     sync.Mutex // a leaf
 	armed  bool       // guarded by mu; a goroutine polls
@@ -127,7 +135,7 @@ func (f *File) Truncate(size int64) error {
 
 func timespec(t unix.Timespec) linux.Timespec { return linux.Timespec{Sec: t.Sec, Nsec: t.Nsec} }
 
-// poll returns which of events are true, waiting at most ms milliseconds.
+// poll returns which of events are true.
 func (f *File) poll(events wait.Mask) wait.Mask {
 	p := []unix.PollFd{{Fd: int32(f.fd), Events: int16(events)}}
 	for {
@@ -144,13 +152,9 @@ func (f *File) poll(events wait.Mask) wait.Mask {
 
 // Read implements vfs.FileOps.
 func (f *File) Read(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
-	if f.waits && f.poll(wait.In) == 0 {
-		f.arm(wait.In)
-		return 0, linux.EAGAIN
-	}
 	// One read: a second one could block.
 	buf := make([]byte, min(b.Len(), 64<<10))
-	n, err := f.retry(func() (int, error) { return f.readAt(buf, off) })
+	n, err := f.readSome(buf, off)
 	if err != nil {
 		return 0, err
 	}
@@ -158,10 +162,26 @@ func (f *File) Read(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 	return int64(m), err
 }
 
+func (f *File) readSome(buf []byte, off int64) (int, error) {
+	if !f.waits {
+		return f.retry(func() (int, error) { return f.readAt(buf, off) })
+	}
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	if f.poll(wait.In) == 0 {
+		f.arm(wait.In)
+		return 0, linux.EAGAIN
+	}
+	n, err := f.retry(func() (int, error) { return f.readNow(buf, off) })
+	if err == linux.EAGAIN {
+		f.arm(wait.In)
+	}
+	return n, err
+}
+
 // Write implements vfs.FileOps.
 func (f *File) Write(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
-	// A pipe that is ready takes PIPE_BUF bytes without blocking; other
-	// files block for no longer than the host's reader takes.
+	// A pipe that is ready takes PIPE_BUF bytes without blocking.
 	limit := 64 << 10
 	if f.stat.Mode&unix.S_IFMT == unix.S_IFIFO {
 		limit = 4096
@@ -173,11 +193,17 @@ func (f *File) Write(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 			f.arm(wait.Out)
 			return done, linux.EAGAIN
 		}
-		n, err := b.CopyIn(buf[:min(len(buf), b.Len())])
+		after := b.Clone()
+		n, err := after.CopyIn(buf[:min(len(buf), b.Len())])
 		if n == 0 {
 			return done, err
 		}
-		m, err := f.retry(func() (int, error) { return f.writeAt(buf[:n], off) })
+		m, err := f.writeSome(buf[:n], off)
+		if m == n {
+			*b = after
+		} else {
+			_, _ = b.CopyIn(buf[:m]) // only what was taken is behind it
+		}
 		if off >= 0 {
 			off += int64(m)
 		}
@@ -187,6 +213,24 @@ func (f *File) Write(_ *vfs.Ctx, b *guest.Buf, off int64) (int64, error) {
 		}
 	}
 	return done, nil
+}
+
+func (f *File) writeSome(buf []byte, off int64) (int, error) {
+	if !f.waits {
+		return f.retry(func() (int, error) { return f.writeAt(buf, off) })
+	}
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	if f.blocks.Load() && f.poll(wait.Out) == 0 {
+		f.arm(wait.Out)
+		return 0, linux.EAGAIN
+	}
+	n, err := f.retry(func() (int, error) { return f.writeNow(buf, off) })
+	if err == linux.EAGAIN || err == nil && n < len(buf) {
+		f.arm(wait.Out)
+		err = linux.EAGAIN // what was not taken waits for its turn
+	}
+	return n, err
 }
 
 // readAt reads at off, or at the file's own offset if off is -1.
