@@ -23,6 +23,7 @@ mknod null c 1 3; mkfifo fifo; chmod 600 fifo
 dd if=/dev/zero of=zeros bs=1M count=3 2>/dev/null
 dd if=/dev/urandom of=random bs=1000 count=3000 2>/dev/null
 truncate -s 300M holes; echo middle | dd of=holes bs=1 seek=150000000 conv=notrunc 2>/dev/null; echo end >>holes
+mkdir many; for i in $(seq 100); do truncate -s 1000000 many/$i; done
 chmod 2775 setgid; chown 0:5 setgid; echo >setgid/inherits
 n=$(head -c 200 /dev/zero | tr '\0' n); mkdir -p $n/$n; echo deep >$n/$n/$n; ln -s $n/$n/$n long
 printf 'x' >"$(printf 'umlaut-\303\244')"; printf 'x' >"$(printf 'latin-\344')"

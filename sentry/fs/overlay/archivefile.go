@@ -96,8 +96,9 @@ func (a *archiver) xattrs(path string, n *node) (list []pax.Xattr, err error) {
 	return list, err
 }
 
-// holesWorth is how many bytes of holes make a file one with holes in the archive.
-const holesWorth = 1 << 20
+// holesWorth is how many bytes of holes make a file one with holes in the archive. A
+// guest can make many files of less, each of which takes the reader's disk that much.
+const holesWorth = 64 << 10
 
 // regular writes a regular file. What is cut off while it is read is zeros.
 func (a *archiver) regular(path string, n *node, h *pax.Header) bool {
