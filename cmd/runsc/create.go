@@ -72,7 +72,7 @@ func (g *globals) start(id string) error {
 	}
 	client, err := reach(c)
 	if err != nil {
-		return err
+		return unreached(c, err)
 	}
 	defer client.Close()
 	err = g.startIn(c, client)

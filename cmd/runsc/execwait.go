@@ -170,6 +170,9 @@ func dropStreams() error {
 // there, passes on signals, and returns its status.
 func (w *waited) follow(fds [3]int, started func(control.ExecResult) error) (int, error) {
 	client, err := sandbox.Dial(w.Dir)
+	if errors.Is(err, unix.ECONNREFUSED) {
+		return 0, errors.New("exec: container not running")
+	}
 	if err != nil {
 		return 0, fmt.Errorf("exec: container not running: %w", err)
 	}

@@ -92,11 +92,7 @@ func (k *kill) send(id string, a control.SignalArgs) error {
 	}
 	client, err := reach(c)
 	if err != nil {
-		// It ended meanwhile.
-		if !c.HostProcess().Alive() {
-			return notRunning(c)
-		}
-		return err
+		return unreached(c, err)
 	}
 	defer client.Close()
 	err = client.Signal(a)

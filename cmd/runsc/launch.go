@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"glovebox/control"
 	"glovebox/oci/bundle"
@@ -258,9 +259,13 @@ func (l *launch) startAttached(signals chan os.Signal) (int, error) {
 	})
 }
 
-// reach connects to the sandbox of a container.
+// reach connects to the sandbox of a container. ErrGone: it has ended, or is about to
+// and hears nobody any more.
 func reach(c *container.Container) (*control.Client, error) {
 	client, err := sandbox.Dial(c.SocketDir())
+	if errors.Is(err, unix.ECONNREFUSED) {
+		return nil, control.ErrGone
+	}
 	if err != nil {
 		return nil, fmt.Errorf("container %q: control socket: %w", c.ID, err)
 	}

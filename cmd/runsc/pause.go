@@ -55,7 +55,7 @@ func (g *globals) change(args []string, from, to specs.ContainerState, how func(
 	}
 	client, err := reach(c)
 	if err != nil {
-		return err
+		return unreached(c, err)
 	}
 	defer client.Close()
 	if err := how(client); err != nil {
@@ -76,12 +76,17 @@ func (g *globals) connect(id string) (*container.Container, *control.Client, err
 	}
 	client, err := reach(c)
 	if err != nil {
-		if !c.HostProcess().Alive() {
-			err = notRunning(c)
-		}
-		return nil, nil, err
+		return nil, nil, unreached(c, err)
 	}
 	return c, client, nil
+}
+
+// unreached explains an error of reach.
+func unreached(c *container.Container, err error) error {
+	if !c.HostProcess().Alive() {
+		return notRunning(c)
+	}
+	return gone(c, err)
 }
 
 // gone explains an error of a sandbox that may have ended meanwhile.

@@ -68,7 +68,7 @@ func (l *launch) startSandbox() (*sandbox.Sandbox, error) {
 	}
 	client, err := reach(l.pod)
 	if err != nil {
-		return nil, err
+		return nil, unreached(l.pod, err)
 	}
 	client.Container = l.c.ID
 	return sandbox.Join(l.o, client)

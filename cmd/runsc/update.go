@@ -89,7 +89,7 @@ func (u *update) run(args []string) (int, error) {
 	}
 	client, err := reach(c)
 	if err != nil {
-		return 0, err
+		return 0, unreached(c, err)
 	}
 	defer client.Close()
 	if err := group.Update(r); err != nil {

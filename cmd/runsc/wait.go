@@ -44,10 +44,16 @@ func (g *globals) wait(id string, pid int32) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if c.Now() == specs.StateStopped {
+	switch c.Now() {
+	case specs.StateStopped:
+		return g.waited(c, pid)
+	case specs.StateCreating:
+		return 0, notRunning(c)
+	}
+	client, err := reach(c)
+	if errors.Is(err, control.ErrGone) || err != nil && !c.HostProcess().Alive() {
 		return g.waited(c, pid)
 	}
-	c, client, err := g.connect(id)
 	if err != nil {
 		return 0, err
 	}
