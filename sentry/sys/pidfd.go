@@ -88,6 +88,9 @@ func pidfdSendSignal(t *kernel.Task, fd FD, signo Signal, info Addr, flags Flags
 	if err != nil {
 		return 0, err
 	}
+	if tg.Namespace() != t.Group().Namespace() {
+		return 0, linux.EINVAL // it was passed on (access_pidfd_pidns)
+	}
 	i := sentBy(t, signo, linux.SI_USER)
 	if info != 0 {
 		if err := copyIn(t, info, i); err != nil {

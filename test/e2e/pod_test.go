@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -427,6 +428,42 @@ func TestPodChurn(t *testing.T) {
 	}
 	if after := held(); len(after) > most {
 		t.Errorf("%d descriptors, and before %d:\n%s", len(after), len(before), strings.Join(after, "\n"))
+	}
+	p.must("delete", "--force", p.first)
+	p.nothingLeft()
+}
+
+// TestPodPidFD: who was handed a descriptor of another container's process may look, but
+// signals do not leave a pid namespace.
+func TestPodPidFD(t *testing.T) {
+	p := newPod(t)
+	dir := p.member(ownPIDs, nil, "/pidfd", "receive")
+	program := filepath.Join(dir, "rootfs", "pidfd")
+	gcc := exec.Command("gcc", "-O1", "-static", "-w", "-D_GNU_SOURCE", "-o", program, "testdata/pidfd.c")
+	if out, err := gcc.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, shared := range []bool{false, true} {
+		own, want := ownPIDs, "Invalid argument\n"
+		if shared {
+			own, want = nil, "killed\n"
+		}
+		p.edit(dir, func(s *specs.Spec) {
+			s.Linux.Namespaces = s.Linux.Namespaces[:1]
+			for _, n := range own {
+				s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: n})
+			}
+		})
+		sender := p.member(own, nil, "/pidfd", "send")
+		if err := os.Link(program, filepath.Join(sender, "rootfs", "pidfd")); err != nil {
+			t.Fatal(err)
+		}
+		id := p.host.id()
+		p.background("run", "--detach", "--bundle", sender, id)
+		if out, errs, status := p.runsc("run", "--bundle", dir, p.host.id()); out != want || status != 0 {
+			t.Errorf("shared %v: status %d, %q, %q, want %q", shared, status, out, errs, want)
+		}
+		p.must("delete", "--force", id)
 	}
 	p.must("delete", "--force", p.first)
 	p.nothingLeft()
