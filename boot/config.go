@@ -47,7 +47,7 @@ type Config struct {
 	Memory   uint64 `json:"memory,omitempty"`
 	CPUs     int    `json:"cpus,omitempty"`
 	// HostHeadroom is how many bytes more the host's control group may have; 0 if
-	// there is none, or nobody watches it: tellHost.
+	// there is none, nobody watches it, or a group above has a limit, too: tellHost.
 	HostHeadroom uint64 `json:"hostHeadroom,omitempty"`
 	// CPUTime is enforced by the host, and shown inside.
 	CPUTime CPUTime `json:"cpuTime"`

@@ -23,9 +23,10 @@ const (
 // containerd's shim for runc look at the events of the host's control group, and there
 // are none: the guest's limit is met long before the host's. So a process that runs
 // nothing takes memory until the host's killer, to whom all that guest code runs in is
-// dearest, kills it. What it takes it could have had anyway.
+// dearest, kills it.
 //
-// It is done once the first container's processes are gone, so that nobody else is killed.
+// It is done once the first container's processes are gone, and where the group's limit
+// is the only one (HostHeadroom), so that nobody else is killed.
 func (c *container) tellHost() {
 	limit := c.memoryLimit.Load()
 	if c.cfg.HostHeadroom == 0 || limit == 0 || limit > tellLimit || c.group.OOMKills() == 0 || !c.sandbox.alone() {

@@ -21,7 +21,7 @@ func (l *launch) placement() (err error) {
 	if l.group, err = cgroup.New(linux, l.c.ID, l.systemdCgroup); err != nil {
 		return fmt.Errorf("config.json: %w", err)
 	}
-	if l.detach {
+	if l.detach && !l.group.MemoryShared() {
 		// Who has detached it looks there for what happened.
 		l.o.Boot.HostHeadroom = cgroup.MoreMemory
 	}

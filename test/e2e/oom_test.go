@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,50 @@ func TestOOMKilled(t *testing.T) {
 	p.must("delete", member)
 	p.must("delete", "--force", p.first)
 	p.nothingLeft()
+	h.nothingLeft()
+}
+
+// TestHostHearsNothing: where a limit is shared with others, they are not killed to tell
+// of a container's end.
+func TestHostHearsNothing(t *testing.T) {
+	h := newHost(t)
+	const name = "glovebox-limited"
+	parent := controller(t, "memory", name)
+	if err := os.Mkdir(parent, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		all, _ := filepath.Glob(filepath.Join(cgroups, "*", name))
+		for _, dir := range append(all, parent) {
+			_ = os.Remove(dir)
+		}
+	})
+	limit := "memory.limit_in_bytes"
+	if unified() {
+		limit = "memory.max"
+	}
+	if err := os.WriteFile(filepath.Join(parent, limit), []byte("160M"), 0o644); err != nil {
+		t.Skipf("host feature missing: limits in %s: %v", parent, err)
+	}
+	id := h.id()
+	dir := h.bundle(func(s *specs.Spec) {
+		small(s)
+		s.Linux.CgroupsPath = "/" + name + "/" + id
+	}, "sh", "-c", "exec "+greedy)
+	h.background("run", "--detach", "--bundle", dir, id)
+	if out := h.must("wait", id); !strings.Contains(out, `"oomKilled": true`) {
+		t.Errorf("wait: %s", out)
+	}
+	eventually(t, "stopped", func() bool { return h.state(id).Status == specs.StateStopped })
+	// v1's count is of the group alone: what met the limit is in the greatest use.
+	most := "memory.max_usage_in_bytes"
+	if unified() {
+		most = "memory.peak"
+	}
+	if n, err := strconv.ParseInt(word(t, parent, most), 10, 64); err != nil || n > 150<<20 {
+		t.Errorf("the parent had %d bytes, %v", n, err)
+	}
+	h.must("delete", id)
 	h.nothingLeft()
 }
 
