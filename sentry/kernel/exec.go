@@ -40,6 +40,7 @@ func (t *Task) Exec(img *Image) error {
 		ctx.Release()
 		return err
 	}
+	t.mourn(ctx)
 	t.leaveMemory(img.Memory, ctx)
 	t.regs = img.Regs
 	t.regs.OrigRAX = arch.NoCall

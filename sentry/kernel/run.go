@@ -25,6 +25,7 @@ func (t *Task) run() {
 	defer t.k.running.Done()
 	t.cpu.start(Now())
 	t.publish()
+	t.mourn(t.ctx)
 	if t.setTID != 0 {
 		tid := uint32(t.TID())
 		// A bad address is the guest's loss (schedule_tail).
@@ -48,11 +49,24 @@ func (t *Task) run() {
 		case platform.Fault:
 			t.handleFault(ev)
 		case platform.Dead:
-			t.k.Warnf("process %d: its address space is gone", t.tg.id)
-			t.tg.mu.Lock()
-			t.tg.killLocked(linux.SIGKILL)
-			t.tg.mu.Unlock()
+			t.lost()
 		}
+	}
+}
+
+// lost ends a process whose host process has ended.
+func (t *Task) lost() {
+	t.k.Warnf("process %d: its address space is gone", t.tg.id)
+	t.tg.mu.Lock()
+	defer t.tg.mu.Unlock()
+	t.tg.killLocked(linux.SIGKILL)
+}
+
+// mourn has t end with the host process of c, even while it waits for something: the
+// host's OOM killer asks nobody.
+func (t *Task) mourn(c platform.Context) {
+	if m, ok := c.(platform.Mourner); ok {
+		m.OnDeath(t.lost)
 	}
 }
 

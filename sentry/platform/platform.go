@@ -153,6 +153,12 @@ type Event struct {
 // TextRoom is the size of a Room in bytes.
 const TextRoom = 64 << 10
 
+// A Mourner is a Context that tells of a death that its Switch would say of, to those
+// who do not switch: by any goroutine, at most once, not if it was Kill.
+type Mourner interface {
+	OnDeath(f func())
+}
+
 // A Rewriter is an AddressSpace that can make the system calls of a program
 // cheaper by changing its text, which the guest does not see. It needs room
 // for code of its own near that text: addresses that are part of no mapping.

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -43,6 +45,36 @@ func TestEnding(t *testing.T) {
 	}
 	r.Close()
 	_ = archive.Wait()
+	eventually(t, "stopped", func() bool { return h.state(id).Status == specs.StateStopped })
+	h.must("delete", id)
+	h.nothingLeft()
+}
+
+// TestHostKills: a process that waits for something ends when the host kills the one that
+// it runs in, as its OOM killer does.
+func TestHostKills(t *testing.T) {
+	h := newHost(t)
+	id := h.sleeper(nil)
+	h.background("exec", "--detach", id, "sleep", "1000")
+	pids := func() (list []int) {
+		if err := json.Unmarshal([]byte(h.must("ps", "--format", "json", id)), &list); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	eventually(t, "both", func() bool { return len(pids()) == 2 })
+	both := pids()
+	kill := func(pid int) {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kill(both[1])
+	eventually(t, "one is left", func() bool { return len(pids()) == 1 })
+	kill(both[0])
+	if out := h.must("wait", id); !strings.Contains(out, "137") {
+		t.Errorf("wait: %s", out)
+	}
 	eventually(t, "stopped", func() bool { return h.state(id).Status == specs.StateStopped })
 	h.must("delete", id)
 	h.nothingLeft()

@@ -21,6 +21,7 @@ type Context struct {
 	slot  page
 	base  uint64 // of the slot in the stub
 	wake  chan struct{}
+	died  func() // of OnDeath; guarded by as.mu
 
 	// mu is held while the thread runs guest code or operations.
 	mu sync.Mutex
@@ -128,6 +129,7 @@ func (c *Context) SetCached(v *platform.Cached) {
 
 // Release implements platform.Context.
 func (c *Context) Release() {
+	c.OnDeath(nil) // with its last thread the process ends
 	c.mu.Lock()
 	c.watch.stop()
 	if !c.as.dead.Load() {

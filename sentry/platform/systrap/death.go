@@ -24,12 +24,29 @@ func (as *Space) collect() bool {
 	if err == nil && info.Signo == 0 {
 		return false
 	}
+	ours := as.dead.Load()
 	as.Kill()
 	unix.Waitid(unix.P_PIDFD, as.pidfd, nil, unix.WEXITED|unix.WNOHANG, nil)
 	as.mu.Lock()
 	as.reaped = true
+	var tell []func()
+	for _, c := range as.liveLocked() {
+		if c.died != nil && !ours {
+			tell = append(tell, c.died)
+		}
+	}
 	as.mu.Unlock()
+	for _, died := range tell {
+		died()
+	}
 	return true
+}
+
+// OnDeath implements platform.Mourner.
+func (c *Context) OnDeath(f func()) {
+	c.as.mu.Lock()
+	defer c.as.mu.Unlock()
+	c.died = f
 }
 
 // reclaim gives back what a dead and released space held, and returns what is
