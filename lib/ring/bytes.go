@@ -15,6 +15,9 @@ type Bytes struct {
 // Len returns how many bytes are queued.
 func (r *Bytes) Len() int { return int(r.tail - r.head) }
 
+// Cap returns how many bytes of memory r has.
+func (r *Bytes) Cap() int { return len(r.buf) }
+
 // Reserve makes room for n more bytes.
 func (r *Bytes) Reserve(n int) {
 	need := r.Len() + n

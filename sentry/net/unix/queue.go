@@ -17,6 +17,10 @@ type queue struct {
 	store  []piece // the same, with what was taken before it
 	// cost is what the pieces are charged with against the sender's SO_SNDBUF.
 	cost int
+	// payer is charged with paid bytes, the ring's memory, used or not: the sender who
+	// made it that large.
+	payer *atomic.Int64
+	paid  int
 	// urgent says that the mark is in pieces and its byte was not taken; lost counts
 	// bytes that were.
 	urgent bool
@@ -35,7 +39,7 @@ type piece struct {
 	user  uint32      // whom files are counted for
 	mark  bool        // one byte, which is urgent
 	gone  bool        // such a byte that was taken
-	// heap is charged with the piece: the sender's. nil for nobody's.
+	// heap is charged with the piece but for its bytes: the sender's. nil for nobody's.
 	heap *atomic.Int64
 }
 
@@ -59,6 +63,7 @@ func (q *queue) put(b *guest.Buf, n int, p piece, kind kind) (int, error) {
 		}
 	}
 	q.bytes.Reserve(n)
+	q.pay(p.heap)
 	m, err := b.Move(guest.Load, n, q.in)
 	if m < n && (kind == message || m == 0) {
 		q.bytes.Unappend(m)
@@ -70,12 +75,13 @@ func (q *queue) put(b *guest.Buf, n int, p piece, kind kind) (int, error) {
 	if k := len(q.pieces) - 1; kind == bytes && k >= 0 && p.files == nil && !p.mark &&
 		q.pieces[k].files == nil && !q.pieces[k].mark && !q.pieces[k].gone && q.pieces[k].cred == p.cred && q.pieces[k].from == p.from && q.pieces[k].heap == p.heap {
 		q.pieces[k].n += m
-		q.charge(&q.pieces[k], m)
+		q.cost += m
 		return m, nil
 	}
 	p.n = m
 	q.push(p)
-	q.charge(&p, m+pieceCost)
+	q.cost += m + pieceCost
+	p.charge(pieceCost)
 	return m, nil
 }
 
@@ -89,15 +95,39 @@ func (q *queue) get(b *guest.Buf, off, n int) (int, error) {
 func (q *queue) take(n int) {
 	q.bytes.Drop(n)
 	q.pieces[0].n -= n
-	q.charge(&q.pieces[0], -n)
+	q.cost -= n
 }
 
 // charge counts n bytes more for p.
-func (q *queue) charge(p *piece, n int) {
-	q.cost += n
+func (p *piece) charge(n int) {
 	if p.heap != nil {
 		p.heap.Add(int64(n))
 	}
+}
+
+// pay has the memory of the ring counted. Where that has become more, heap pays for all
+// of it.
+func (q *queue) pay(heap *atomic.Int64) {
+	now := q.bytes.Cap()
+	if now == q.paid {
+		return
+	}
+	if q.payer != nil {
+		q.payer.Add(-int64(q.paid))
+	}
+	if now > q.paid {
+		q.payer = heap
+	}
+	if q.payer != nil {
+		q.payer.Add(int64(now))
+	}
+	q.paid = now
+}
+
+// empty gives back what a queue without pieces has, but for keep bytes of it.
+func (q *queue) empty(keep int) {
+	q.bytes.Shrink(keep)
+	q.pay(nil)
 }
 
 // push appends p, reusing the place of what was taken.
@@ -116,7 +146,8 @@ func (q *queue) push(p piece) {
 func (q *queue) pop() (files []*vfs.File) {
 	p := &q.pieces[0]
 	q.bytes.Drop(p.n)
-	q.charge(p, -(p.n + pieceCost))
+	q.cost -= p.n + pieceCost
+	p.charge(-pieceCost)
 	files = p.files
 	if p.gone {
 		q.lost -= p.n
@@ -126,7 +157,7 @@ func (q *queue) pop() (files []*vfs.File) {
 	*p = piece{}
 	if q.pieces = q.pieces[1:]; len(q.pieces) == 0 {
 		q.store = q.store[:0]
-		q.bytes.Shrink(keepRing)
+		q.empty(keepRing)
 	}
 	return files
 }

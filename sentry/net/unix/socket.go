@@ -261,6 +261,7 @@ func (s *Socket) emptyOutLocked() (files []*vfs.File) {
 			files = append(files, f...)
 		}
 	}
+	s.received.empty(0)
 	s.received = queue{}
 	return files
 }
