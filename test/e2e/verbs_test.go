@@ -118,10 +118,12 @@ func TestPs(t *testing.T) {
 		t.Fatalf("pids %v, %v", pids, err)
 	}
 	for i, pid := range pids {
-		// Tools of the host show what runs in it.
-		if b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline"); err != nil || string(b) != fmt.Sprintf("sleep %d\x00", 100002-i) {
-			t.Errorf("process %d of the host has arguments %q, %v", pid, b, err)
-		}
+		// Tools of the host show what runs in it, once it has set its name.
+		eventually(t, fmt.Sprintf("process %d of the host has its arguments", pid), func() bool {
+			h.must("ps", "--format", "json", id)
+			b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+			return err == nil && string(b) == fmt.Sprintf("sleep %d\x00", 100002-i)
+		})
 		if b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm"); err != nil || string(b) != h.must("exec", id, "cat", "/proc/"+strconv.Itoa(i+1)+"/comm") {
 			t.Errorf("process %d of the host: %q, %v", pid, b, err)
 		}

@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// foreignSuites are tests of others that use the network. They are run in a network
+// namespace with nothing but lo, and inside: what passes there passes here, but for what
+// different names, with the reason.
+var foreignSuites = []struct {
+	name string
+	// program makes the command: a test binary of Go's, or a module of Python's.
+	program   func(t *testing.T, name string) []string
+	different map[string]string
+}{
+	{"net", goSuite, map[string]string{"TestMultiPathTCP": "no MPTCP, is skipped"}},
+	{"net/http", goSuite, map[string]string{"TestLinuxSendfile": "no strace inside, is skipped"}},
+	{"crypto/tls", goSuite, nil},
+	{"test_socket", pythonSuite, map[string]string{"UDPLITE": "no UDP-Lite"}},
+	{"test_asyncio", pythonSuite, nil},
+	{"test_ssl", pythonSuite, nil},
+	{"test_httplib", pythonSuite, nil},
+	{"test_selectors", pythonSuite, nil},
+}
+
+var outcome = regexp.MustCompile(`(?m)^--- (PASS|FAIL|SKIP): (\S+)`)
+
+// TestForeignSuites runs the tests of Go's and Python's libraries.
+func TestForeignSuites(t *testing.T) {
+	if os.Getenv("GLOVEBOX_FULL") == "" {
+		t.Skip("takes long: GLOVEBOX_FULL=1 runs it")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("host feature missing: root, for a network namespace")
+	}
+	netns := newNetns(t, "foreign")
+	for _, s := range foreignSuites {
+		t.Run(s.name, func(t *testing.T) {
+			args := s.program(t, s.name)
+			outcomes := func(cmd *exec.Cmd) (map[string]string, string) {
+				cmd.Dir = t.TempDir()
+				if strings.HasSuffix(args[0], ".test") {
+					cmd.Dir = filepath.Join(goroot(t), "src", s.name)
+				}
+				var out bytes.Buffer
+				cmd.Stdout, cmd.Stderr = &out, &out
+				_ = cmd.Run() // which tests failed is what matters
+				all := map[string]string{}
+				for _, m := range outcome.FindAllStringSubmatch(out.String(), -1) {
+					all[m[2]] = m[1]
+				}
+				return all, out.String()
+			}
+			want, said := outcomes(exec.Command("nsenter", append([]string{"--net=/run/netns/" + netns}, args...)...))
+			if len(want) == 0 {
+				t.Fatalf("no test natively: %s", said)
+			}
+			got, said := outcomes(exec.Command(runsc, append([]string{"do", "--"}, args...)...))
+			same, other := 0, 0
+			for name, how := range want {
+				switch {
+				case got[name] == how || how != "PASS":
+					same++
+				case expected(s.different, name):
+					other++
+				default:
+					t.Errorf("%s: %q, natively %q", name, got[name], how)
+				}
+			}
+			t.Logf("%d tests: %d as natively, %d differ as expected", len(want), same, other)
+			if t.Failed() {
+				t.Logf("the end of what it said: %s", said[max(0, len(said)-20_000):])
+			}
+		})
+	}
+}
+
+func expected(different map[string]string, name string) bool {
+	for part := range different {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func goroot(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func goSuite(t *testing.T, name string) []string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), strings.ReplaceAll(name, "/", "-")+".test")
+	build := exec.Command("go", "test", "-c", "-o", bin, name)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return []string{bin, "-test.short", "-test.v"}
+}
+
+func pythonSuite(t *testing.T, name string) []string {
+	t.Helper()
+	python, err := exec.LookPath("python3")
+	if err == nil {
+		err = exec.Command(python, "-c", "import test."+name).Run()
+	}
+	if err != nil {
+		t.Skip("host feature missing: Python's tests (apt-get install libpython3-testsuite)")
+	}
+	return []string{python, testdata(t, "foreign.py"), name}
+}

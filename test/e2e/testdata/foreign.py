@@ -1,0 +1,29 @@
+# Runs the tests of a module and says how each ended, as Go's tests do: foreign.py MODULE.
+import sys
+import unittest
+
+
+class Result(unittest.TestResult):
+    def say(self, outcome, test):
+        sys.__stdout__.write("\n--- %s: %s\n" % (outcome, test.id().replace(" ", "_")))
+        sys.__stdout__.flush()
+
+    def addSuccess(self, test):
+        self.say("PASS", test)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.say("FAIL", test)
+        print(self.failures[-1][1])
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.say("FAIL", test)
+        print(self.errors[-1][1])
+
+    def addSkip(self, test, reason):
+        self.say("SKIP", test)
+
+
+unittest.installHandler()
+unittest.defaultTestLoader.loadTestsFromName("test." + sys.argv[1]).run(Result())
