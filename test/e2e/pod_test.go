@@ -410,9 +410,11 @@ func TestPodChurn(t *testing.T) {
 				t.Fatalf("status %d, %q, %q", status, out, errs)
 			}
 		}
-		if out, err := p.onPty("exec", "--tty", p.first, "sh", "-c", "echo by name > $(tty)"); err != nil || !strings.Contains(out, "by name") {
-			t.Fatalf("on a terminal: %v, %q", err, out)
+		tty, err := p.onPty("exec", "--tty", p.first, "sh", "-c", "echo by name > $(tty)")
+		if err != nil {
+			t.Fatalf("on a terminal: %v, %q", err, tty.output())
 		}
+		tty.expect("by name")
 	}
 	for range 5 {
 		round()

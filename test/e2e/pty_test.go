@@ -137,8 +137,8 @@ func (p *pty) jobControl() {
 	p.send("exit 3\n")
 }
 
-// onPty runs runsc on a terminal of its own, and returns what came out.
-func (h *host) onPty(args ...string) (string, error) {
+// onPty runs runsc on a terminal of its own, where what it said can be read.
+func (h *host) onPty(args ...string) (*pty, error) {
 	h.t.Helper()
 	p, slave := newPty(h.t)
 	cmd := h.command(args...)
@@ -149,7 +149,7 @@ func (h *host) onPty(args ...string) (string, error) {
 	if err == nil {
 		err = cmd.Wait()
 	}
-	return p.output(), err
+	return p, err
 }
 
 // TestTerminal passes runsc's own terminal through, natively as well to know that
