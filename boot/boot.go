@@ -53,10 +53,18 @@ func run(cfg *Config) (End, error) {
 	if err != nil {
 		return End{}, fmt.Errorf("control socket: %w", err)
 	}
-	if err := host.SealSentry(cfg.ProcFD); err != nil {
+	net, err := openNetwork(cfg)
+	if err != nil {
 		return End{}, err
 	}
-	s, err := newSandbox(cfg, k, p)
+	seal := host.SealSentry
+	if cfg.Network == hostNetwork {
+		seal = host.SealInetSentry
+	}
+	if err := seal(cfg.ProcFD); err != nil {
+		return End{}, err
+	}
+	s, err := newSandbox(cfg, k, p, net)
 	if err != nil {
 		return End{}, err
 	}

@@ -22,14 +22,14 @@ var filesystems = map[string]func(c *container, m *Mount) (vfs.FileSystem, error
 	"devpts": newDevpts,
 	"proc": func(c *container, _ *Mount) (vfs.FileSystem, error) {
 		return proc.New(proc.Options{Dev: c.sandbox.nextDev(), Kernel: c.k, PIDs: c.pid, Cgroup: c.group,
-			UIDMap: mapLines(c.cfg.UIDMap), GIDMap: mapLines(c.cfg.GIDMap), Net: &c.sandbox.net}), nil
+			UIDMap: mapLines(c.cfg.UIDMap), GIDMap: mapLines(c.cfg.GIDMap), Net: c.sandbox.net}), nil
 	},
 	"mqueue": func(c *container, _ *Mount) (vfs.FileSystem, error) {
 		return mqueue.New(c.ipc, c.sandbox.nextDev()), nil
 	},
 	"cgroup": newCgroup, "cgroup2": newCgroup,
 	"sysfs": func(c *container, _ *Mount) (vfs.FileSystem, error) {
-		return sys.New(sys.Options{Dev: c.sandbox.nextDev(), CPUs: c.group.CPUs, Net: &c.sandbox.net}), nil
+		return sys.New(sys.Options{Dev: c.sandbox.nextDev(), CPUs: c.group.CPUs, Net: c.sandbox.net}), nil
 	},
 }
 

@@ -9,6 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"glovebox/control"
+	"glovebox/sentry/fs/proc"
+	"glovebox/sentry/fs/sys"
+	"glovebox/sentry/guest"
+	"glovebox/sentry/net/hostinet"
+	"glovebox/sentry/net/inet"
+	"glovebox/sentry/net/socket"
 	"glovebox/sentry/net/stack"
 )
 
@@ -52,6 +58,30 @@ type Neighbour struct {
 	IP      netip.Addr `json:"ip"`
 	Address []byte     `json:"address"`
 	Link    int32      `json:"link"`
+}
+
+// An internet is sockets of AF_INET and AF_INET6, and what is to be told of their
+// network: the Sentry's own (inet), or the host's (hostinet).
+type internet interface {
+	proc.Network
+	sys.Network
+	Families() socket.Families
+	Netdevice(mem guest.Memory, cmd uint32, arg guest.Addr) (uintptr, error)
+}
+
+// hostNetwork is the kind of network (Config.Network) that is the host's.
+const hostNetwork = "host"
+
+// openNetwork returns the network that cfg names. It is not sealed yet.
+func openNetwork(cfg *Config) (internet, error) {
+	if cfg.Network != hostNetwork {
+		return new(inet.Namespace), nil
+	}
+	n, err := hostinet.Open(cfg.ProcFD)
+	if err != nil {
+		return nil, fmt.Errorf("the host's network: %w", err)
+	}
+	return n, nil
 }
 
 // takeNetwork gives the sandbox the network that Start says.

@@ -15,7 +15,6 @@ import (
 	"glovebox/host"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/memfile"
-	"glovebox/sentry/net/inet"
 	"glovebox/sentry/net/netlink"
 	"glovebox/sentry/net/socket"
 	unixsocket "glovebox/sentry/net/unix"
@@ -32,9 +31,9 @@ type sandbox struct {
 	// hostMemory is in bytes.
 	hostMemory uint64
 	tracer     *kernel.Tracer // of every container; nil for none
-	// sockets is the network namespace.
+	// sockets is the network namespace, net what of it is the Internet.
 	sockets socket.Families
-	net     inet.Namespace
+	net     internet
 	devs    atomic.Uint32 // device numbers given out
 	first   *container
 
@@ -46,10 +45,10 @@ type sandbox struct {
 var _ control.Sandbox = (*sandbox)(nil)
 
 // newSandbox makes a sandbox and its first container.
-func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform) (*sandbox, error) {
-	s := &sandbox{k: k, platform: p, reopen: host.ReopenMemory, hostMemory: cfg.hostMemory, containers: map[string]*container{}}
+func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform, net internet) (*sandbox, error) {
+	s := &sandbox{k: k, platform: p, net: net, reopen: host.ReopenMemory, hostMemory: cfg.hostMemory, containers: map[string]*container{}}
 	s.sockets = s.net.Families()
-	s.sockets[linux.AF_NETLINK] = netlink.New(&s.net)
+	s.sockets[linux.AF_NETLINK] = netlink.New(s.net)
 	s.sockets[linux.AF_UNIX] = &unixsocket.Namespace{Netdevice: s.net.Netdevice}
 	cfg.EndFD = -1
 	var err error

@@ -16,10 +16,12 @@ type rule struct {
 // A match holds when all its conditions hold.
 type match []cond
 
-// A cond compares one argument: arg&mask == value.
+// A cond compares one argument: arg&mask == value, or, of an argument that the kernel
+// takes as int, with any of anyOf.
 type cond struct {
 	arg         int
 	mask, value uint64
+	anyOf       []uint32
 }
 
 // allow makes a rule without conditions.
@@ -41,13 +43,21 @@ func (r rule) in(arg int, values ...uint64) rule {
 }
 
 // equal compares all 64 bits.
-func equal(arg int, v uint64) cond { return cond{arg, ^uint64(0), v} }
+func equal(arg int, v uint64) cond { return cond{arg: arg, mask: ^uint64(0), value: v} }
 
 // equal32 compares the low 32 bits, for arguments that the kernel takes as int.
-func equal32(arg int, v uint32) cond { return cond{arg, 0xffffffff, uint64(v)} }
+func equal32(arg int, v uint32) cond { return masked32(arg, 0xffffffff, v) }
+
+// masked32 is equal32 for some of the bits.
+func masked32(arg int, mask, v uint32) cond {
+	return cond{arg: arg, mask: uint64(mask), value: uint64(v)}
+}
+
+// oneOf32 is equal32 with several values.
+func oneOf32(arg int, values ...uint32) cond { return cond{arg: arg, anyOf: values} }
 
 // without demands that none of the bits is set.
-func without(arg int, bits uint64) cond { return cond{arg, bits, 0} }
+func without(arg int, bits uint64) cond { return cond{arg: arg, mask: bits} }
 
 // Offsets in struct seccomp_data, seccomp(2).
 const (
@@ -61,6 +71,9 @@ const x32Bit = 0x40000000
 
 // maxProgram is BPF_MAXINSNS.
 const maxProgram = 4096
+
+// maxJump is how far a conditional jump reaches.
+const maxJump = 255
 
 var errLongRule = errors.New("rule is too long for a BPF jump")
 
@@ -82,11 +95,15 @@ func assemble(rules []rule, action uint32) ([]unix.SockFilter, error) {
 			return nil, fmt.Errorf("two rules for call %d", r.no)
 		}
 		seen[r.no] = true
-		body := r.body(action)
-		if len(body) > 255 {
-			return nil, fmt.Errorf("call %d: %w", r.no, errLongRule)
+		body, err := r.body(action)
+		if err != nil {
+			return nil, fmt.Errorf("call %d: %w", r.no, err)
 		}
-		p = append(p, jump(unix.BPF_JEQ, r.no, 0, uint8(len(body))))
+		if len(body) <= maxJump {
+			p = append(p, jump(unix.BPF_JEQ, r.no, 0, uint8(len(body))))
+		} else {
+			p = append(p, jump(unix.BPF_JEQ, r.no, 1, 0), skip(len(body)))
+		}
 		p = append(p, body...)
 	}
 	p = append(p, ret(action))
@@ -97,47 +114,67 @@ func assemble(rules []rule, action uint32) ([]unix.SockFilter, error) {
 }
 
 // body is what runs once the number matched; it always returns.
-func (r rule) body(action uint32) []unix.SockFilter {
+func (r rule) body(action uint32) ([]unix.SockFilter, error) {
 	if len(r.alts) == 0 {
-		return []unix.SockFilter{ret(unix.SECCOMP_RET_ALLOW)}
+		return []unix.SockFilter{ret(unix.SECCOMP_RET_ALLOW)}, nil
 	}
 	var p []unix.SockFilter
 	for _, m := range r.alts {
-		p = append(p, m.code()...)
+		code, err := m.code()
+		if err != nil {
+			return nil, err
+		}
+		p = append(p, code...)
 	}
-	return append(p, ret(action))
+	return append(p, ret(action)), nil
 }
 
 // code returns ALLOW if m holds and falls through to its end otherwise.
-func (m match) code() []unix.SockFilter {
+func (m match) code() ([]unix.SockFilter, error) {
 	var words []word
+	total := 1 // the return at the end
 	for _, c := range m {
-		words = append(words, c.words()...)
+		for _, w := range c.words() {
+			words = append(words, w)
+			total += 2 + len(w.values) // a load, an and, and a jump for each value
+		}
 	}
-	// Each word takes a load, an and, and a jump; the last jump is
-	// followed by the return.
-	total := 3*len(words) + 1
+	if total > maxJump {
+		return nil, errLongRule
+	}
 	var p []unix.SockFilter
 	for _, w := range words {
 		p = append(p, load(w.off), unix.SockFilter{
 			Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: w.mask,
 		})
-		p = append(p, jump(unix.BPF_JEQ, w.value, 0, uint8(total-len(p)-1)))
+		for i, v := range w.values {
+			left, miss := len(w.values)-1-i, 0
+			if left == 0 {
+				miss = total - len(p) - 1
+			}
+			p = append(p, jump(unix.BPF_JEQ, v, uint8(left), uint8(miss)))
+		}
 	}
-	return append(p, ret(unix.SECCOMP_RET_ALLOW))
+	return append(p, ret(unix.SECCOMP_RET_ALLOW)), nil
 }
 
-// A word is one 32-bit comparison, all that classic BPF has.
-type word struct{ off, mask, value uint32 }
+// A word is a comparison of 32 bits, all that classic BPF has, with one of values.
+type word struct {
+	off, mask uint32
+	values    []uint32
+}
 
 func (c cond) words() []word {
 	off := uint32(offArgs + 8*c.arg)
+	if c.anyOf != nil {
+		return []word{{off, ^uint32(0), c.anyOf}}
+	}
 	var w []word
 	if m := uint32(c.mask); m != 0 {
-		w = append(w, word{off, m, uint32(c.value)})
+		w = append(w, word{off, m, []uint32{uint32(c.value)}})
 	}
 	if m := uint32(c.mask >> 32); m != 0 {
-		w = append(w, word{off + 4, m, uint32(c.value >> 32)})
+		w = append(w, word{off + 4, m, []uint32{uint32(c.value >> 32)}})
 	}
 	return w
 }
@@ -148,6 +185,11 @@ func load(off uint32) unix.SockFilter {
 
 func jump(op uint16, k uint32, jt, jf uint8) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_JMP | op | unix.BPF_K, Jt: jt, Jf: jf, K: k}
+}
+
+// skip jumps over n instructions, however many.
+func skip(n int) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JA, K: uint32(n)}
 }
 
 func ret(action uint32) unix.SockFilter {

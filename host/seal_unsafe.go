@@ -13,13 +13,19 @@ import (
 // in the Sentry's table, for good, in every thread. It closes procFD (-1 for
 // none). What needs a process of its own (the platform's template) is made
 // before.
-func SealSentry(procFD int) error {
+func SealSentry(procFD int) error { return sealSentry(procFD, sentryRules) }
+
+// SealInetSentry does the same with the table of a Sentry whose guests' sockets are
+// the host's.
+func SealInetSentry(procFD int) error { return sealSentry(procFD, inetRules) }
+
+func sealSentry(procFD int, rules []rule) error {
 	if procFD >= 0 {
 		if err := unix.Close(procFD); err != nil {
 			return fmt.Errorf("close procfs: %w", err)
 		}
 	}
-	return seal(sentryRules)
+	return seal(rules)
 }
 
 // SealGofer does the same with the gofer's table.

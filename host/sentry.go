@@ -20,9 +20,9 @@ const futexOps = 0x7f
 var runtimeRules = []rule{
 	// Hot calls with conditions first: the kernel cannot remember those.
 	allow(unix.SYS_FUTEX).
-		when(cond{1, futexOps, 0}). // FUTEX_WAIT
-		when(cond{1, futexOps, 1}). // FUTEX_WAKE
-		when(cond{1, futexOps, 9}), // FUTEX_WAIT_BITSET
+		when(masked32(1, futexOps, 0)). // FUTEX_WAIT
+		when(masked32(1, futexOps, 1)). // FUTEX_WAKE
+		when(masked32(1, futexOps, 9)), // FUTEX_WAIT_BITSET
 	// New memory is never executable: no JIT, no injected code.
 	allow(unix.SYS_MMAP).when(without(2, unix.PROT_EXEC)),
 	allow(unix.SYS_MPROTECT).when(without(2, unix.PROT_EXEC)),

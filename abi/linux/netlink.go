@@ -64,6 +64,7 @@ const (
 	IFLA_BROADCAST     = 2
 	IFLA_IFNAME        = 3
 	IFLA_MTU           = 4
+	IFLA_LINK          = 5
 	IFLA_QDISC         = 6
 	IFLA_STATS         = 7
 	IFLA_TXQLEN        = 13
@@ -77,6 +78,9 @@ const (
 	IFLA_NUM_RX_QUEUES = 32
 	IFLA_CARRIER       = 33
 
+	IF_OPER_UNKNOWN = 0
+	IF_OPER_UP      = 6
+
 	IFA_ADDRESS   = 1
 	IFA_LOCAL     = 2
 	IFA_LABEL     = 3
@@ -85,6 +89,7 @@ const (
 	IFA_FLAGS     = 8
 
 	RTA_DST      = 1
+	RTA_SRC      = 2
 	RTA_OIF      = 4
 	RTA_GATEWAY  = 5
 	RTA_PRIORITY = 6

@@ -28,6 +28,7 @@ var doCommand = command{
 		"runsc do --volume ~/data:/data:ro --env N=3 -- python3 /data/job.py",
 		"runsc do --changes what.tar -- make install && tar -tvf what.tar",
 		"runsc do --network -- curl https://example.org",
+		"runsc --network=host do -- curl http://localhost:8080   # the host's sockets",
 		"runsc do --rootfs ./debian --volume ./out:/out:rw -- make -C /src O=/out",
 	},
 	run: func(g *globals, fs *flag.FlagSet) func([]string) (int, error) {
@@ -168,6 +169,10 @@ func (d *do) run(args []string) (int, error) {
 		v.to.Attach = len(o.Attach)
 		o.Attach = append(o.Attach, v.from)
 		o.Boot.Mounts = append(o.Boot.Mounts, v.to)
+	}
+	o.OwnNetwork = d.network == "host"
+	if d.uplink && o.OwnNetwork {
+		return 0, errors.New("do: --network: there is a network already by runsc --network=host")
 	}
 	if d.uplink {
 		done, err := d.withUplink(o)

@@ -43,7 +43,7 @@ func (g *globals) flags() *flag.FlagSet {
 	fs.BoolVar(&g.strace, "strace", false, "log system calls to the debug log")
 	fs.StringVar(&g.calls, "strace-syscalls", "", "log only these `calls`, comma separated")
 	fs.StringVar(&g.platform, "platform", "systrap", "`platform` that runs guest code: see help platforms")
-	fs.StringVar(&g.network, "network", "sandbox", "`kind` of network: sandbox, host or none")
+	fs.StringVar(&g.network, "network", "sandbox", "`kind` of network: sandbox (its own), host (the host's sockets, of the namespace that the bundle names or runsc is in) or none")
 	fs.StringVar(&g.overlay2, "overlay2", "none", "`what` keeps a bundle's files as they are, writes being kept in memory: none, root:memory or all:memory (bind mounts, too)")
 	fs.StringVar(&g.fileAccess, "file-access", "exclusive", "`who` changes a bundle's root: exclusive (the container alone) or shared")
 	fs.BoolVar(&g.ignoreCgroups, "ignore-cgroups", false, "leave the host's control groups alone")
@@ -90,8 +90,6 @@ func (g *globals) check() error {
 		return fmt.Errorf("--network=%s is none of sandbox, host, none", g.network)
 	case !slices.Contains([]string{"exclusive", "shared"}, g.fileAccess):
 		return fmt.Errorf("--file-access=%s is neither exclusive nor shared", g.fileAccess)
-	case g.network == "host":
-		return errors.New("--network=host is not implemented")
 	}
 	if _, err := g.overlay(); err != nil {
 		return err

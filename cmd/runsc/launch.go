@@ -30,6 +30,8 @@ type launch struct {
 	c     *container.Container
 	pod   *container.Container // in whose sandbox c is to be; nil for its own
 	netns *os.File             // of the host, that the sandbox is to be in; nil for a new one
+	// ownNetwork has the sandbox be in the namespace that runsc is in.
+	ownNetwork bool
 	group *cgroup.Group        // nil without one
 	b     *bundle.Bundle
 	o     *sandbox.Options
@@ -121,7 +123,7 @@ func (l *launch) options() (err error) {
 	l.o = o
 	o.Boot.ID = l.c.ID
 	o.Boot.Ends = true
-	o.Network = l.netns
+	o.Network, o.OwnNetwork = l.netns, l.ownNetwork
 	o.Boot.StdioFDs, o.Boot.PassedFDs = stdio(), l.passing.list
 	if err := l.placement(); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -18,33 +19,57 @@ import (
 )
 
 // openNetwork opens the network namespace of the bundle that its sandbox is to be in: one
-// by path; nil for a new one. A namespace that a container has is that one's sandbox: two
-// kernels cannot both answer there, so this container becomes one more in it.
+// by path; nil for a new one. The caller's own it is in only if its sockets are to be the
+// host's. A namespace that a container has is that one's sandbox: two kernels cannot both
+// answer there, so this container becomes one more in it.
 func (l *launch) openNetwork() (*os.File, error) {
-	if l.b.Spec.Linux == nil || l.network != "sandbox" {
+	if l.network == "none" {
 		return nil, nil
 	}
-	for i, n := range l.b.Spec.Linux.Namespaces {
-		if n.Type != specs.NetworkNamespace || n.Path == "" {
-			continue
-		}
-		f, err := openNamespace(n.Path)
-		if err != nil {
-			return nil, fmt.Errorf("config.json: linux.namespaces[%d].path: %w", i, err)
-		}
-		own, err := sameNamespace(f, "self", "net")
-		if err == nil && !own {
-			err = l.joinOwner(f)
-		}
-		if err != nil || own || l.b.SandboxID != "" {
+	f, own, err := l.namespace()
+	if err != nil || f == nil && !own {
+		return nil, err
+	}
+	if own {
+		if l.ownNetwork = l.network == "host"; !l.ownNetwork {
 			// The host's interfaces stay the host's.
-			f.Close()
-			return nil, err
+			l.log.warnf("config.json: the network is the host's: with --network=%s there is only a loopback interface, with --network=host the host's sockets", l.network)
 		}
-		l.c.NetworkPath = n.Path
+		return nil, nil
+	}
+	if l.network == "host" {
 		return f, nil
 	}
-	return nil, nil
+	if err := l.joinOwner(f); err != nil || l.b.SandboxID != "" {
+		f.Close()
+		return nil, err
+	}
+	l.c.NetworkPath = f.Name()
+	return f, nil
+}
+
+// namespace opens the network namespace that the bundle names by path; own is true, with
+// no file, if that is the one that runsc is in, or if the bundle has none.
+func (l *launch) namespace() (f *os.File, own bool, err error) {
+	if l.b.Spec.Linux == nil {
+		return nil, true, nil
+	}
+	i := slices.IndexFunc(l.b.Spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.NetworkNamespace })
+	if i < 0 {
+		return nil, true, nil
+	}
+	path := l.b.Spec.Linux.Namespaces[i].Path
+	if path == "" {
+		return nil, false, nil
+	}
+	if f, err = openNamespace(path); err != nil {
+		return nil, false, fmt.Errorf("config.json: linux.namespaces[%d].path: %w", i, err)
+	}
+	if own, err = sameNamespace(f, "self", "net"); err != nil || own {
+		f.Close()
+		f = nil
+	}
+	return f, own, err
 }
 
 func openNamespace(path string) (*os.File, error) {

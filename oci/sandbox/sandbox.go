@@ -62,8 +62,10 @@ type Options struct {
 	// Place is called with both processes before they do anything: to put
 	// them into control groups. May be nil.
 	Place func(pids ...int) error
-	// Network is the network namespace that the Sentry is to be in; nil: a new one.
-	Network *os.File
+	// Network is the network namespace that the Sentry is to be in; nil: a new one, or,
+	// with OwnNetwork, the caller's.
+	Network    *os.File
+	OwnNetwork bool
 	// Uplink is called with the Sentry's process before it does anything, to put
 	// something into its network namespace that it then takes over. May be nil.
 	Uplink func(pid int) error
@@ -275,11 +277,15 @@ func startSentry(o *Options, p *preparation, listener int) (*child, error) {
 		c, err = spawn("Sentry", argv, files.fds, attr)
 		return err
 	}
-	if o.Network == nil {
-		return c, start()
+	if o.Network != nil || o.OwnNetwork {
+		attr.Cloneflags &^= unix.CLONE_NEWNET
 	}
-	attr.Cloneflags &^= unix.CLONE_NEWNET
-	return c, inNetwork(o.Network, start)
+	if o.Network != nil {
+		err = inNetwork(o.Network, start)
+	} else {
+		err = start()
+	}
+	return c, err
 }
 
 // inNetwork calls f while the calling thread, to which the goroutine is locked, is in

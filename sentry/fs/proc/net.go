@@ -20,7 +20,26 @@ type Network interface {
 	// FirstPort is the first that everybody may bind
 	// (net.ipv4.ip_unprivileged_port_start).
 	FirstPort() int
-	SetFirstPort(int)
+	SetFirstPort(int) error
+}
+
+// A Writer is a Network of somebody else's, who writes files of /proc/net: the host.
+type Writer interface {
+	// ProcNet returns what one holds; false for one that is not among them.
+	ProcNet(name string) ([]byte, bool)
+}
+
+// written is a file that the network's Writer writes, or else f.
+func written(name string, f func(*process, *bytes.Buffer)) entry {
+	return show(name, func(p *process, w *bytes.Buffer) {
+		if n, ok := p.fs.net.(Writer); ok {
+			if b, ok := n.ProcNet(name); ok {
+				w.Write(b)
+				return
+			}
+		}
+		f(p, w)
+	})
 }
 
 // engine returns the network's stack, nil if there is none.
@@ -54,18 +73,20 @@ var netEntries = []entry{
 	show("icmp6", sockets(linux.AF_INET6, linux.IPPROTO_ICMPV6, linux.SOCK_DGRAM)),
 	show("raw", sockets(linux.AF_INET, -1, linux.SOCK_RAW)),
 	show("raw6", sockets(linux.AF_INET6, -1, linux.SOCK_RAW)),
-	show("dev", netDev),
-	show("route", netRoute),
-	show("ipv6_route", netRoute6),
-	show("if_inet6", netIf6),
-	show("arp", netARP),
-	show("snmp", netSNMP),
+	written("dev", netDev),
+	written("route", netRoute),
+	written("ipv6_route", netRoute6),
+	written("if_inet6", netIf6),
+	written("arp", netARP),
+	written("snmp", netSNMP),
 	show("sockstat", func(p *process, w *bytes.Buffer) { sockstat(p, w, linux.AF_INET, "") }),
 	show("sockstat6", func(p *process, w *bytes.Buffer) { sockstat(p, w, linux.AF_INET6, "6") }),
 	netFile("packet", "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
 	netFile("netlink", "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
 	netFile("protocols", "protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re sp bi br ha uh gp em\n"),
-	netFile("igmp", "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n"),
+	written("igmp", func(_ *process, w *bytes.Buffer) {
+		w.WriteString("Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n")
+	}),
 }
 
 func (p *process) entries() []socket.Entry {

@@ -248,8 +248,7 @@ func (fs *tree) firstPort() vfs.Inode {
 		case err != nil:
 			return linux.EINVAL
 		}
-		fs.net.SetFirstPort(int(n))
-		return nil
+		return fs.net.SetFirstPort(int(n))
 	})
 }
 

@@ -13,8 +13,8 @@ import (
 
 // A Network is what /sys/class/net shows.
 type Network interface {
-	// Stack returns the interfaces.
-	Stack() (*stack.Stack, error)
+	// NICs returns the interfaces by number.
+	NICs() []stack.NIC
 }
 
 // interfaces is /sys/class/net: a directory for each, as many as there are by then.
@@ -27,11 +27,7 @@ func (n nics) all() []stack.NIC {
 	if n.t.net == nil {
 		return nil
 	}
-	st, err := n.t.net.Stack()
-	if err != nil {
-		return nil
-	}
-	return st.NICs()
+	return n.t.net.NICs()
 }
 
 func (n nics) find(name string) (stack.NIC, bool) {
@@ -72,54 +68,43 @@ func (n nics) List(_ *vfs.Ctx, from int64, add func(cookie int64, name string, k
 var nicFiles = map[string]func(n stack.NIC) string{
 	"address":      func(n stack.NIC) string { return mac(n.LinkAddr) },
 	"addr_len":     func(stack.NIC) string { return "6" },
-	"carrier":      func(stack.NIC) string { return "1" },
+	"carrier":      func(n stack.NIC) string { return strconv.Itoa(int(n.Flags & linux.IFF_RUNNING / linux.IFF_RUNNING)) },
 	"dev_id":       func(stack.NIC) string { return "0x0" },
 	"dormant":      func(stack.NIC) string { return "0" },
 	"ifalias":      func(stack.NIC) string { return "" },
 	"ifindex":      func(n stack.NIC) string { return strconv.Itoa(int(n.ID)) },
-	"iflink":       func(n stack.NIC) string { return strconv.Itoa(int(n.ID)) },
+	"iflink":       func(n stack.NIC) string { return strconv.Itoa(int(n.Lower)) },
 	"link_mode":    func(stack.NIC) string { return "0" },
 	"mtu":          func(n stack.NIC) string { return strconv.Itoa(int(n.MTU)) },
-	"tx_queue_len": func(stack.NIC) string { return "1000" },
+	"tx_queue_len": func(n stack.NIC) string { return strconv.Itoa(int(n.QueueLen)) },
 	"broadcast": func(n stack.NIC) string {
 		if n.Loopback {
 			return mac(make([]byte, 6))
 		}
 		return "ff:ff:ff:ff:ff:ff"
 	},
-	"flags": func(n stack.NIC) string {
-		if n.Loopback {
-			return "0x9"
-		}
-		return "0x1003"
-	},
-	"operstate": func(n stack.NIC) string {
-		if n.Loopback {
-			return "unknown"
-		}
-		return "up"
-	},
-	"type": func(n stack.NIC) string {
-		if n.Loopback {
-			return strconv.Itoa(linux.ARPHRD_LOOPBACK)
-		}
-		return strconv.Itoa(linux.ARPHRD_ETHER)
-	},
-	"uevent": func(n stack.NIC) string { return fmt.Sprintf("INTERFACE=%s\nIFINDEX=%d", n.Name, n.ID) },
+	// Whether it runs is not among those of struct net_device (dev_get_flags).
+	"flags":     func(n stack.NIC) string { return fmt.Sprintf("%#x", n.Flags&^linux.IFF_RUNNING) },
+	"operstate": func(n stack.NIC) string { return operStates[min(int(n.OperState), len(operStates)-1)] },
+	"type":      func(n stack.NIC) string { return strconv.Itoa(int(n.HardwareType)) },
+	"uevent":    func(n stack.NIC) string { return fmt.Sprintf("INTERFACE=%s\nIFINDEX=%d", n.Name, n.ID) },
 }
+
+// operStates are IF_OPER_* (operstates in net/core/net-sysfs.c).
+var operStates = []string{"unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"}
 
 // statistics are those of an interface that the engine counts.
 var statistics = map[string]func(s *stack.NICStats) uint64{
 	"rx_bytes":   func(s *stack.NICStats) uint64 { return s.RxBytes },
 	"rx_packets": func(s *stack.NICStats) uint64 { return s.RxPackets },
 	"rx_dropped": func(s *stack.NICStats) uint64 { return s.RxDropped },
-	"rx_errors":  func(*stack.NICStats) uint64 { return 0 },
+	"rx_errors":  func(s *stack.NICStats) uint64 { return s.RxErrors },
 	"tx_bytes":   func(s *stack.NICStats) uint64 { return s.TxBytes },
 	"tx_packets": func(s *stack.NICStats) uint64 { return s.TxPackets },
 	"tx_dropped": func(s *stack.NICStats) uint64 { return s.TxDropped },
-	"tx_errors":  func(*stack.NICStats) uint64 { return 0 },
-	"collisions": func(*stack.NICStats) uint64 { return 0 },
-	"multicast":  func(*stack.NICStats) uint64 { return 0 },
+	"tx_errors":  func(s *stack.NICStats) uint64 { return s.TxErrors },
+	"collisions": func(s *stack.NICStats) uint64 { return s.Collisions },
+	"multicast":  func(s *stack.NICStats) uint64 { return s.Multicast },
 }
 
 func mac(b []byte) string {

@@ -45,7 +45,19 @@ func (ns *Namespace) Stack() (*stack.Stack, error) {
 func (ns *Namespace) FirstPort() int { return int(ns.firstPort.Load()) + 1024 }
 
 // SetFirstPort changes it.
-func (ns *Namespace) SetFirstPort(n int) { ns.firstPort.Store(int32(n - 1024)) }
+func (ns *Namespace) SetFirstPort(n int) error {
+	ns.firstPort.Store(int32(n - 1024))
+	return nil
+}
+
+// NICs returns the interfaces by number.
+func (ns *Namespace) NICs() []stack.NIC {
+	st, err := ns.Stack()
+	if err != nil {
+		return nil
+	}
+	return st.NICs()
+}
 
 // Families returns what makes the sockets of ns, by AF_*.
 func (ns *Namespace) Families() socket.Families {

@@ -106,15 +106,15 @@ var netdevice = map[uint32]func(n stack.NIC, req []byte) error{
 	},
 	linux.SIOCGIFINDEX: func(n stack.NIC, req []byte) error { return put32(req, uint32(n.ID)) },
 	linux.SIOCGIFFLAGS: func(n stack.NIC, req []byte) error {
-		binary.NativeEndian.PutUint16(req[linux.IFNAMSIZ:], uint16(Flags(n)))
+		binary.NativeEndian.PutUint16(req[linux.IFNAMSIZ:], uint16(n.Flags))
 		return nil
 	},
 	linux.SIOCGIFMTU:    func(n stack.NIC, req []byte) error { return put32(req, n.MTU) },
 	linux.SIOCGIFMETRIC: func(_ stack.NIC, req []byte) error { return put32(req, 0) },
-	linux.SIOCGIFTXQLEN: func(_ stack.NIC, req []byte) error { return put32(req, 1000) },
+	linux.SIOCGIFTXQLEN: func(n stack.NIC, req []byte) error { return put32(req, n.QueueLen) },
 	linux.SIOCGIFHWADDR: func(n stack.NIC, req []byte) error {
 		clear(req[linux.IFNAMSIZ : linux.IFNAMSIZ+16])
-		binary.NativeEndian.PutUint16(req[linux.IFNAMSIZ:], HardwareType(n))
+		binary.NativeEndian.PutUint16(req[linux.IFNAMSIZ:], n.HardwareType)
 		copy(req[linux.IFNAMSIZ+2:], n.LinkAddr)
 		return nil
 	},
@@ -177,23 +177,6 @@ func ifconf(st *stack.Stack, mem guest.Memory, a guest.Addr) error {
 	binary.NativeEndian.PutUint32(conf[:], uint32(len(all)))
 	_, err := mem.CopyOut(a, conf[:4])
 	return err
-}
-
-// Flags is IFF_* of an interface.
-func Flags(n stack.NIC) uint32 {
-	f := uint32(linux.IFF_UP | linux.IFF_RUNNING)
-	if n.Loopback {
-		return f | linux.IFF_LOOPBACK
-	}
-	return f | linux.IFF_BROADCAST | linux.IFF_MULTICAST
-}
-
-// HardwareType is ARPHRD_*.
-func HardwareType(n stack.NIC) uint16 {
-	if n.Loopback {
-		return linux.ARPHRD_LOOPBACK
-	}
-	return linux.ARPHRD_ETHER
 }
 
 // Netmask is the mask of a network of IPv4.

@@ -33,6 +33,9 @@ func route(s *Socket, r *request) error {
 	if len(r.data) < 1 {
 		return nil // as Linux ignores it
 	}
+	if t, ok := s.ns.net.(Teller); ok {
+		return relay(s, t, r)
+	}
 	const get = 2
 	if r.typ&3 != get && !r.admin {
 		return linux.EPERM
@@ -95,28 +98,19 @@ func link(nics []stack.NIC, r *request) (stack.NIC, error) {
 	return stack.NIC{}, linux.ENODEV
 }
 
-// flagsOf is IFF_*: netdevice(7)'s, and that there is a carrier.
-func flagsOf(n stack.NIC) uint32 {
-	f := uint32(linux.IFF_UP | linux.IFF_RUNNING | linux.IFF_LOWER_UP)
-	if n.Loopback {
-		return f | linux.IFF_LOOPBACK
-	}
-	return f | linux.IFF_BROADCAST | linux.IFF_MULTICAST
-}
-
 func putLink(b *builder, n stack.NIC) {
-	typ, broadcast, state := uint16(linux.ARPHRD_ETHER), bytes.Repeat([]byte{0xff}, 6), uint8(6) // IF_OPER_UP
+	broadcast := bytes.Repeat([]byte{0xff}, 6)
 	if n.Loopback {
-		typ, broadcast, state = linux.ARPHRD_LOOPBACK, make([]byte, 6), 0
+		broadcast = make([]byte, 6)
 	}
 	b.u8(0, 0)
-	b.u16(typ)
+	b.u16(n.HardwareType)
 	b.u32(uint32(n.ID))
-	b.u32(flagsOf(n))
+	b.u32(n.Flags | linux.IFF_LOWER_UP)
 	b.u32(0)
 	b.attrString(linux.IFLA_IFNAME, n.Name)
-	b.attr32(linux.IFLA_TXQLEN, 1000)
-	b.attr8(linux.IFLA_OPERSTATE, state)
+	b.attr32(linux.IFLA_TXQLEN, n.QueueLen)
+	b.attr8(linux.IFLA_OPERSTATE, n.OperState)
 	b.attr8(linux.IFLA_LINKMODE, 0)
 	b.attr32(linux.IFLA_MTU, n.MTU)
 	b.attr32(linux.IFLA_GROUP, 0)

@@ -8,6 +8,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	engine "gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"glovebox/abi/linux"
 )
 
 // A NIC is an interface (netdevice(7)).
@@ -19,11 +21,18 @@ type NIC struct {
 	LinkAddr  []byte // six bytes, all zero for lo
 	Addresses []netip.Prefix
 	Stats     NICStats
+
+	Flags        uint32 // IFF_*
+	HardwareType uint16 // ARPHRD_*
+	OperState    uint8  // IF_OPER_*
+	QueueLen     uint32
+	Lower        int32 // the interface that it is on, its own number for none
 }
 
 // NICStats counts what went through an interface.
 type NICStats struct {
 	RxPackets, RxBytes, TxPackets, TxBytes, RxDropped, TxDropped uint64
+	RxErrors, TxErrors, Multicast, Collisions                    uint64
 }
 
 // NICs returns the interfaces by number.
@@ -33,6 +42,13 @@ func (st *Stack) NICs() []NIC {
 	for id, i := range infos {
 		n := NIC{ID: int32(id), Name: i.Name, Loopback: i.Flags.Loopback, MTU: i.MTU, LinkAddr: make([]byte, 6)}
 		copy(n.LinkAddr, i.LinkAddress)
+		n.QueueLen, n.Lower = 1000, n.ID
+		n.Flags, n.HardwareType, n.OperState = linux.IFF_UP|linux.IFF_RUNNING, linux.ARPHRD_ETHER, linux.IF_OPER_UP
+		if n.Loopback {
+			n.Flags, n.HardwareType, n.OperState = n.Flags|linux.IFF_LOOPBACK, linux.ARPHRD_LOOPBACK, linux.IF_OPER_UNKNOWN
+		} else {
+			n.Flags |= linux.IFF_BROADCAST | linux.IFF_MULTICAST
+		}
 		for _, a := range i.ProtocolAddresses {
 			if ip := ip(a.AddressWithPrefix.Address); ip.IsValid() {
 				n.Addresses = append(n.Addresses, netip.PrefixFrom(ip, a.AddressWithPrefix.PrefixLen))
