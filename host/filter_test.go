@@ -87,8 +87,99 @@ func TestFilterDecides(t *testing.T) {
 	}
 }
 
+// allTables are the filters there are.
+var allTables = map[string][]rule{"sentry": sentryRules, "sentry on the host's network": inetRules, "gofer": goferRules}
+
+// TestInetFilter: a Sentry has no call that makes or names a socket of the host, unless
+// it was started for that, and then of the Internet's families alone.
+func TestInetFilter(t *testing.T) {
+	const stream, dgram = unix.SOCK_STREAM | inetType, unix.SOCK_DGRAM | inetType
+	const allowed = unix.SECCOMP_RET_ALLOW
+	for _, c := range []struct {
+		name         string
+		no           uint32
+		args         []uint64
+		sentry, inet uint32
+	}{
+		{"tcp", unix.SYS_SOCKET, []uint64{unix.AF_INET, stream, 0}, deny, allowed},
+		{"tcp6", unix.SYS_SOCKET, []uint64{unix.AF_INET6, stream, unix.IPPROTO_TCP}, deny, allowed},
+		{"udp", unix.SYS_SOCKET, []uint64{unix.AF_INET, dgram, unix.IPPROTO_UDP}, deny, allowed},
+		{"ping6", unix.SYS_SOCKET, []uint64{unix.AF_INET6, dgram, unix.IPPROTO_ICMPV6}, deny, allowed},
+		{"blocking", unix.SYS_SOCKET, []uint64{unix.AF_INET, unix.SOCK_STREAM | unix.SOCK_CLOEXEC, 0}, deny, deny},
+		{"inherited", unix.SYS_SOCKET, []uint64{unix.AF_INET, unix.SOCK_STREAM | unix.SOCK_NONBLOCK, 0}, deny, deny},
+		{"mptcp", unix.SYS_SOCKET, []uint64{unix.AF_INET, stream, unix.IPPROTO_MPTCP}, deny, deny},
+		{"sctp", unix.SYS_SOCKET, []uint64{unix.AF_INET, stream, unix.IPPROTO_SCTP}, deny, deny},
+		{"raw", unix.SYS_SOCKET, []uint64{unix.AF_INET, unix.SOCK_RAW | inetType, unix.IPPROTO_ICMP}, deny, deny},
+		{"unix", unix.SYS_SOCKET, []uint64{unix.AF_UNIX, stream, 0}, deny, deny},
+		{"unix datagrams", unix.SYS_SOCKET, []uint64{unix.AF_UNIX, dgram, 0}, deny, deny},
+		{"netlink", unix.SYS_SOCKET, []uint64{unix.AF_NETLINK, unix.SOCK_RAW | inetType, 0}, deny, deny},
+		{"packet", unix.SYS_SOCKET, []uint64{unix.AF_PACKET, dgram, 0}, deny, deny},
+		{"vsock", unix.SYS_SOCKET, []uint64{unix.AF_VSOCK, stream, 0}, deny, deny},
+		{"alg", unix.SYS_SOCKET, []uint64{unix.AF_ALG, stream, 0}, deny, deny},
+		{"pair", unix.SYS_SOCKETPAIR, []uint64{unix.AF_UNIX, unix.SOCK_SEQPACKET | unix.SOCK_CLOEXEC}, allowed, allowed},
+		// One of datagrams can be connected anew.
+		{"pair of datagrams", unix.SYS_SOCKETPAIR, []uint64{unix.AF_UNIX, unix.SOCK_DGRAM | unix.SOCK_CLOEXEC}, allowed, deny},
+		{"bind", unix.SYS_BIND, nil, deny, allowed},
+		{"connect", unix.SYS_CONNECT, nil, deny, allowed},
+		{"listen", unix.SYS_LISTEN, nil, deny, allowed},
+		{"accept", unix.SYS_ACCEPT, nil, deny, deny},
+		{"set nodelay", unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_TCP, unix.TCP_NODELAY}, deny, allowed},
+		{"set keepalive", unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_SOCKET, unix.SO_KEEPALIVE}, deny, allowed},
+		{"set error", unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_SOCKET, unix.SO_ERROR}, deny, deny},
+		{"filter", unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER}, deny, deny},
+		{"bpf", unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_SOCKET, unix.SO_ATTACH_BPF}, deny, deny},
+		{"ulp", unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_TCP, unix.TCP_ULP}, deny, deny},
+		{"repair", unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_TCP, unix.TCP_REPAIR}, deny, deny},
+		{"iptables", unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_IP, 64}, deny, deny},
+		{"get info", unix.SYS_GETSOCKOPT, []uint64{3, unix.SOL_TCP, unix.TCP_INFO}, deny, allowed},
+		{"get zerocopy", unix.SYS_GETSOCKOPT, []uint64{3, unix.SOL_TCP, 35}, deny, deny},
+		{"get flags", unix.SYS_IOCTL, []uint64{3, unix.SIOCGIFFLAGS}, deny, allowed},
+		{"set flags", unix.SYS_IOCTL, []uint64{3, unix.SIOCSIFFLAGS}, deny, deny},
+		{"sti", unix.SYS_IOCTL, []uint64{3, unix.TIOCSTI}, deny, deny},
+	} {
+		for _, f := range []struct {
+			name  string
+			rules []rule
+			want  uint32
+		}{{"sentry", sentryRules, c.sentry}, {"inet", inetRules, c.inet}} {
+			p, err := assemble(f.rules, deny)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := run(t, p, unix.AUDIT_ARCH_X86_64, c.no, c.args...); got != f.want {
+				t.Errorf("%s: %s: %#x, want %#x", f.name, c.name, got, f.want)
+			}
+		}
+	}
+}
+
+// TestInetOptions: every row of the table is what the filter lets through, and no other.
+func TestInetOptions(t *testing.T) {
+	p, err := assemble(inetRules, deny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[[2]int]InetOption{}
+	for _, o := range InetOptions {
+		if _, ok := rows[[2]int{o.Level, o.Name}]; ok {
+			t.Errorf("level %d has option %d twice", o.Level, o.Name)
+		}
+		rows[[2]int{o.Level, o.Name}] = o
+	}
+	for level := range 300 {
+		for name := range 200 {
+			o := rows[[2]int{level, name}]
+			get := run(t, p, unix.AUDIT_ARCH_X86_64, unix.SYS_GETSOCKOPT, 3, uint64(level), uint64(name)) == unix.SECCOMP_RET_ALLOW
+			set := run(t, p, unix.AUDIT_ARCH_X86_64, unix.SYS_SETSOCKOPT, 3, uint64(level), uint64(name)) == unix.SECCOMP_RET_ALLOW
+			if get != (o.Get > 0 || level == unix.SOL_SOCKET) || set != (o.Set > 0) {
+				t.Errorf("level %d, option %d: get %v, set %v; the table says %+v", level, name, get, set, o)
+			}
+		}
+	}
+}
+
 func TestEveryRuleIsReached(t *testing.T) {
-	for name, rules := range map[string][]rule{"sentry": sentryRules, "gofer": goferRules} {
+	for name, rules := range allTables {
 		p, err := assemble(rules, deny)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -102,6 +193,9 @@ func TestEveryRuleIsReached(t *testing.T) {
 				args := make([]uint64, 6)
 				for _, c := range m {
 					args[c.arg] |= c.value
+					if c.anyOf != nil {
+						args[c.arg] = uint64(c.anyOf[len(c.anyOf)-1])
+					}
 				}
 				if got := run(t, p, unix.AUDIT_ARCH_X86_64, r.no, args...); got != unix.SECCOMP_RET_ALLOW {
 					t.Errorf("%s: call %d with %v: %#x", name, r.no, args, got)
@@ -112,7 +206,7 @@ func TestEveryRuleIsReached(t *testing.T) {
 }
 
 func TestNoRuleMakesProcesses(t *testing.T) {
-	for name, rules := range map[string][]rule{"sentry": sentryRules, "gofer": goferRules} {
+	for name, rules := range allTables {
 		for _, r := range rules {
 			switch r.no {
 			case unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_FORK, unix.SYS_VFORK, unix.SYS_CLONE3,

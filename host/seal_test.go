@@ -27,6 +27,24 @@ func TestMain(m *testing.M) {
 		}
 		_, _ = os.Open("/etc/passwd")
 		os.Exit(0)
+	case "socket":
+		if err := SealSentry(-1); err != nil {
+			panic(err)
+		}
+		_, _ = InetSocket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		os.Exit(0)
+	case "inet works":
+		os.Exit(inetWorks())
+	case "inet unix", "inet netlink":
+		if err := SealInetSentry(-1); err != nil {
+			panic(err)
+		}
+		family := unix.AF_UNIX
+		if os.Getenv(sealedEnv) == "inet netlink" {
+			family = unix.AF_NETLINK
+		}
+		_, _ = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		os.Exit(0)
 	}
 }
 
@@ -64,6 +82,90 @@ func TestSealedProcess(t *testing.T) {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 7 {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// inetWorks talks to itself by sockets of the host, in a namespace of its own, under the
+// filter for that; a name of a unix socket it cannot reach by them.
+func inetWorks() int {
+	p, err := NewPoller()
+	if err != nil {
+		panic(err)
+	}
+	if err := SealInetSentry(-1); err != nil {
+		panic(err)
+	}
+	must := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	l, err := InetSocket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	must(err)
+	must(Bind(l, []byte{unix.AF_INET, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}))
+	must(Listen(l, 5))
+	must(p.Add(l, 1<<40|7))
+	name, err := SockName(l)
+	must(err)
+	c, err := InetSocket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	must(err)
+	abstract := append([]byte{unix.AF_UNIX, 0, 0}, "somebody"...)
+	if err := Connect(c, abstract); err != unix.EINVAL && err != unix.EAFNOSUPPORT {
+		panic(err)
+	}
+	if err := Connect(c, name.Bytes()); err != nil && err != unix.EINPROGRESS {
+		panic(err)
+	}
+	told := uint64(0)
+	for told == 0 {
+		must(p.Wait(func(id uint64, _ uint32) { told = id }))
+	}
+	a, from, err := Accept(l)
+	must(err)
+	own, err := SockName(c)
+	must(err)
+	if told != 1<<40|7 || string(from.Bytes()) != string(own.Bytes()) {
+		return 3
+	}
+	must(SetOption(a, unix.SOL_TCP, unix.TCP_NODELAY, []byte{1, 0, 0, 0}))
+	if n, err := Send(a, &Packet{Data: []byte("word")}, 0); n != 4 || err != nil {
+		return 4
+	}
+	for PollNow(c, unix.POLLIN) == 0 {
+	}
+	got := &Packet{Data: make([]byte, 10)}
+	if n, err := Receive(c, got, 0); n != 4 || err != nil || string(got.Data[:n]) != "word" {
+		return 5
+	}
+	if _, err := Receive(c, got, 0); err != unix.EAGAIN {
+		return 6
+	}
+	return 7
+}
+
+func TestInetSealedProcess(t *testing.T) {
+	cmd := exec.Command("unshare", "-rn", "sh", "-c", "ip link set lo up && exec /proc/self/fd/3")
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	cmd.ExtraFiles = []*os.File{self}
+	cmd.Env = append(os.Environ(), sealedEnv+"=inet works")
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 7 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestSealedSockets: the default Sentry makes no socket at all, the other none but the
+// Internet's: so none of the host's unix sockets can be connected to.
+func TestSealedSockets(t *testing.T) {
+	for _, what := range []string{"socket", "inet unix", "inet netlink"} {
+		if out, err := sealed(t, what); err == nil || !strings.Contains(out, "SIGSYS") {
+			t.Errorf("%s: %v\n%s", what, err, out)
+		}
 	}
 }
 

@@ -125,6 +125,10 @@ static inline int option(int s, int level, int name)
 
 static inline int set(int s, int level, int name, int v) { return setsockopt(s, level, name, &v, sizeof v); }
 
+// How the network that the host lends a sandbox differs: nobody has a capability over it.
+static int lent;
+static inline void lend(int argc, char **argv) { lent = argc > 1 && !strcmp(argv[1], "lent"); }
+
 #define EVERY (POLLIN | POLLPRI | POLLOUT | POLLRDHUP | POLLRDNORM | POLLWRNORM)
 #define READ (POLLIN | POLLRDNORM)
 #define WRITE (POLLOUT | POLLWRNORM)

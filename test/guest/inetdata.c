@@ -376,6 +376,10 @@ static void pings(void)
 	close(s);
 	FAILS(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMPV6), EPROTONOSUPPORT);
 	// Raw: with the header of IP.
+	if (lent) {
+		FAILS(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), EPERM);
+		return;
+	}
 	s = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
 	CHECK(s >= 0 && option(s, SOL_SOCKET, SO_TYPE) == SOCK_RAW);
 	e.h.type = ICMP_ECHO;
@@ -420,8 +424,9 @@ static void groups(void)
 	close(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	lend(argc, argv);
 	datagrams();
 	connected();
 	bounded();

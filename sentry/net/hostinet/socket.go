@@ -2,6 +2,7 @@ package hostinet
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 
 	"glovebox/abi/linux"
 	"glovebox/host"
@@ -21,6 +22,8 @@ type Socket struct {
 	uid uint32     // of who made it; immutable
 	// from is who connected to a listener; immutable
 	from []byte
+	// deaf is set by shutdown(2): a receive that could wait for messages ends.
+	deaf atomic.Bool
 
 	queue wait.Queue
 	// sendMu keeps together what one call sends to a stream in several pieces.
@@ -121,6 +124,9 @@ func (s *Socket) From() []byte { return s.from }
 // Shutdown implements socket.Socket.
 func (s *Socket) Shutdown(_ *vfs.Ctx, how int) error {
 	err := errno(host.Shutdown(s.fd, how))
+	if how != linux.SHUT_WR {
+		s.deaf.Store(true) // not connected it is an error, and is done (inet_shutdown)
+	}
 	s.queue.Notify(wait.All)
 	return err
 }

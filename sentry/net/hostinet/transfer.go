@@ -154,7 +154,11 @@ func (s *Socket) recvMessage(b *guest.Buf, m *socket.Incoming) (int64, error) {
 	}
 	full, err := host.Receive(s.fd, p, flags)
 	if err != nil {
-		return 0, errno(err)
+		err = errno(err)
+		if err == linux.EAGAIN && !s.stream() && s.deaf.Load() && m.Flags&linux.MSG_DONTWAIT == 0 {
+			err = nil
+		}
+		return 0, err
 	}
 	m.Out |= uint32(p.Flags) & shownFlags
 	m.Control.Others = s.told(p.Control)

@@ -41,20 +41,32 @@ func relay(s *Socket, t Teller, r *request) error {
 	case !r.dump() && r.typ != linux.RTM_GETLINK:
 		return linux.EOPNOTSUPP
 	}
+	if !r.dump() {
+		attrs, err := r.attributes(sizeOfIfinfomsg)
+		if err != nil {
+			return err
+		}
+		return relayLink(s, t, r, int32(binary.NativeEndian.Uint32(r.data[4:])), attrs[linux.IFLA_IFNAME])
+	}
 	data := make([]byte, size)
 	data[0] = r.data[0]
 	all, err := t.Ask(r.typ, linux.NLM_F_DUMP, data)
 	if err != nil {
 		return err
 	}
-	if r.dump() {
-		return dumpAll(s, r, all, 0, putAnswer)
+	return dumpAll(s, r, all, 0, putAnswer)
+}
+
+// relayLink asks for the interface of an index or a name.
+func relayLink(s *Socket, t Teller, r *request, id int32, name []byte) error {
+	if id <= 0 && len(name) == 0 {
+		return linux.EINVAL
 	}
-	attrs, err := r.attributes(sizeOfIfinfomsg)
+	all, err := t.Ask(r.typ, linux.NLM_F_DUMP, make([]byte, sizeOfIfinfomsg))
 	if err != nil {
 		return err
 	}
-	m := pick(all, int32(binary.NativeEndian.Uint32(r.data[4:])), attrs[linux.IFLA_IFNAME])
+	m := pick(all, id, name)
 	if m == nil {
 		return linux.ENODEV
 	}
