@@ -104,7 +104,7 @@ func inetWorks() int {
 	must(err)
 	must(Bind(l, []byte{unix.AF_INET, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}))
 	must(Listen(l, 5))
-	must(p.Add(l, 1<<40|7))
+	must(p.Add(l, 1<<40|7, nil))
 	name, err := SockName(l)
 	must(err)
 	c, err := InetSocket(unix.AF_INET, unix.SOCK_STREAM, 0)

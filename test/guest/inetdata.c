@@ -334,7 +334,7 @@ static void six(void)
 	CHECK(set(s, SOL_IPV6, IPV6_V6ONLY, 1) == 0);
 	FAILS(connect_to(s, at("::ffff:127.0.0.1", ntohs(a.in6.sin6_port))), ENETUNREACH);
 	FAILS(connect_to(s, at("fe80::1", 80)), EINVAL); // on which link?
-	FAILS(bind_to(s, at("fe80::1", 80)), EINVAL);
+	FAILS(bind_to(s, at("fe80::1", 8080)), EINVAL);
 	FAILS(bind_to(s, at("2001:db8::1", 0)), EADDRNOTAVAIL);
 	close(s);
 	close(r);

@@ -8,7 +8,7 @@
 // up in a table first; what is in none never reaches the host. Raw sockets there are
 // none: the host wants CAP_NET_RAW, and no Sentry has a capability.
 //
-// Lock order: Namespace.mu, then wait queues. Namespace.mu is held over host calls that
+// Lock order: the poller's, Namespace.mu, wait queues. Namespace.mu is held over host calls that
 // tell of a socket, so that it is not closed meanwhile; none of them waits.
 package hostinet
 
@@ -61,14 +61,16 @@ func Open(procFD int) (*Namespace, error) {
 // poll tells the queues of the sockets what happens to them. The Namespace, and so this
 // goroutine, lives as long as the Sentry.
 func (ns *Namespace) poll() {
-	for ns.poller.Wait(func(id uint64, events uint32) {
-		ns.mu.Lock()
-		s := ns.sockets[id]
-		ns.mu.Unlock()
-		if s != nil {
-			s.queue.Notify(wait.Mask(events))
-		}
-	}) == nil {
+	for ns.poller.Wait(ns.happened) == nil {
+	}
+}
+
+func (ns *Namespace) happened(id uint64, events uint32) {
+	ns.mu.Lock()
+	s := ns.sockets[id]
+	ns.mu.Unlock()
+	if s != nil {
+		s.queue.Notify(wait.Mask(events))
 	}
 }
 
@@ -115,8 +117,7 @@ func (ns *Namespace) add(s *Socket) error {
 	ns.mu.Lock()
 	ns.sockets[s.ID] = s
 	ns.mu.Unlock()
-	// The poller's first word may come at once.
-	if err := ns.poller.Add(s.fd, s.ID); err != nil {
+	if err := ns.poller.Add(s.fd, s.ID, ns.happened); err != nil {
 		s.Release()
 		return errno(err)
 	}
