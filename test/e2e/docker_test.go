@@ -51,6 +51,7 @@ func TestDockerNetworks(t *testing.T) {
 		t.Skipf("host feature missing: containers by runc on a bridge: %v: %s", err, out)
 	}
 	d.compare(t, "docker-net.sh")
+	d.onHost(t)
 	if left := running(); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
@@ -102,6 +103,36 @@ func (d *docker) filtered(t *testing.T) {
 	}
 }
 
+// onHost is --network host, which wants the flag --network=host: without it there is
+// loopback alone.
+func (d *docker) onHost(t *testing.T) {
+	t.Helper()
+	outputs := map[string]string{}
+	for _, runtime := range []string{"runc", "onhost", "runsc"} {
+		out, err := d.client("docker", "run", "--rm", "--network", "host", "--runtime", runtime, "bb", "sh", "-c",
+			"ip -o addr | cut -d ' ' -f 2,7; ip route; echo through | nc -l -p 7301 & sleep 1; nc 127.0.0.1 7301").CombinedOutput()
+		if err != nil {
+			t.Errorf("--network host by %s: %v: %s", runtime, err, out)
+		}
+		outputs[runtime] = string(out)
+	}
+	if outputs["onhost"] != outputs["runc"] || !strings.Contains(outputs["runc"], "docker0") || !strings.Contains(outputs["runc"], "through") {
+		t.Errorf("--network host by runc:\n%s\nby runsc --network=host:\n%s", outputs["runc"], outputs["onhost"])
+	}
+	if strings.Contains(outputs["runsc"], "docker0") || !strings.Contains(outputs["runsc"], "127.0.0.1/8") {
+		t.Errorf("--network host by runsc:\n%s", outputs["runsc"])
+	}
+	// The host's clients reach it.
+	if out, err := d.client("docker", "run", "--rm", "-d", "--name", "served", "--network", "host", "--runtime", "onhost", "bb", "sh", "-c", "echo served | nc -l -p 7302").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	eventually(t, "the container answers on the host", func() bool {
+		out, _ := d.command("busybox", "nc", "127.0.0.1", "7302").Output()
+		return string(out) == "served\n"
+	})
+	eventually(t, "it is gone", func() bool { return d.client("docker", "inspect", "served").Run() != nil })
+}
+
 func testdata(t *testing.T, name string) string {
 	t.Helper()
 	p, err := filepath.Abs(filepath.Join("testdata", name))
@@ -141,7 +172,8 @@ func startDocker(t *testing.T, netns string) *docker {
 	if netns == "" {
 		network = "--bridge=none"
 	}
-	daemon, err := json.Marshal(map[string]any{"runtimes": map[string]any{"runsc": map[string]any{"path": runsc}, "filtered": map[string]any{"path": runsc, "runtimeArgs": []string{"--oci-seccomp"}}}})
+	daemon, err := json.Marshal(map[string]any{"runtimes": map[string]any{"runsc": map[string]any{"path": runsc}, "filtered": map[string]any{"path": runsc, "runtimeArgs": []string{"--oci-seccomp"}},
+		"onhost": map[string]any{"path": runsc, "runtimeArgs": []string{"--network=host"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
