@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,13 @@ type InetHost struct {
 	Files map[string]int
 	// FirstPort is net.ipv4.ip_unprivileged_port_start.
 	FirstPort int
+	// Settings are files of /proc/sys/net by their paths in it, as they were: too many
+	// to be held open.
+	Settings map[string]string
 }
+
+// firstPort is the path of FirstPort's setting.
+const firstPort = "ipv4/ip_unprivileged_port_start"
 
 // OpenInet opens it. procFD is the root of a procfs.
 func OpenInet(procFD int, files []string) (h *InetHost, err error) {
@@ -39,18 +46,38 @@ func OpenInet(procFD int, files []string) (h *InetHost, err error) {
 		}
 		h.Files[name] = fd
 	}
-	fd, err := unix.Openat(procFD, "sys/net/ipv4/ip_unprivileged_port_start", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return h, nil // hidden, or an old kernel's: 1024
+	h.Settings = map[string]string{}
+	for _, dir := range []string{"core", "ipv4", "ipv6"} {
+		readSettings(procFD, dir, h.Settings)
 	}
-	defer unix.Close(fd)
-	b := make([]byte, 16)
-	n, err := unix.Read(fd, b)
-	if err != nil {
-		return nil, fmt.Errorf("ip_unprivileged_port_start: %w", err)
+	if s, ok := h.Settings[firstPort]; ok { // else it is hidden, or the kernel old
+		h.FirstPort, err = strconv.Atoi(strings.TrimSpace(s))
 	}
-	h.FirstPort, err = strconv.Atoi(strings.TrimSpace(string(b[:n])))
 	return h, err
+}
+
+// readSettings reads the files of a directory of /proc/sys/net that everybody may read.
+func readSettings(procFD int, dir string, to map[string]string) {
+	fd, err := unix.Openat(procFD, "sys/net/"+dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	d := os.NewFile(uintptr(fd), dir)
+	defer d.Close()
+	list, _ := d.ReadDir(-1) // what there is of it
+	for _, e := range list {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		f, err := unix.Openat(fd, e.Name(), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			continue
+		}
+		if b, err := ReadAll(f, 4096); err == nil {
+			to[dir+"/"+e.Name()] = string(b)
+		}
+		unix.Close(f)
+	}
 }
 
 // ReadAll returns what is in a file by now, up to limit bytes of it.

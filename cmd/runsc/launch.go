@@ -32,10 +32,10 @@ type launch struct {
 	netns *os.File             // of the host, that the sandbox is to be in; nil for a new one
 	// ownNetwork has the sandbox be in the namespace that runsc is in.
 	ownNetwork bool
-	group *cgroup.Group        // nil without one
-	b     *bundle.Bundle
-	o     *sandbox.Options
-	s     *sandbox.Sandbox
+	group      *cgroup.Group // nil without one
+	b          *bundle.Bundle
+	o          *sandbox.Options
+	s          *sandbox.Sandbox
 }
 
 func (l *launch) flags(fs *flag.FlagSet) {

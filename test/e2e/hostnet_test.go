@@ -46,6 +46,7 @@ func TestHostNetwork(t *testing.T) {
 	// What is told of the network is what the host says.
 	for _, args := range [][]string{
 		{"cat", "/proc/net/route"}, {"cat", "/proc/net/if_inet6"}, {"cat", "/sys/class/net/eth0/address"}, {"cat", "/sys/class/net/eth0/operstate"},
+		{"cat", "/proc/sys/net/ipv4/ip_local_port_range"}, {"cat", "/proc/sys/net/ipv4/tcp_rmem"}, {"cat", "/proc/sys/net/core/somaxconn"},
 		{"cat", "/sys/class/net/eth0/flags"}, {"cat", "/sys/class/net/lo/flags"}, {"cat", "/sys/class/net/eth0/mtu"}, {"cat", "/sys/class/net/eth0/iflink"},
 	} {
 		out, err := inNetns(w.near, "unshare", "-m", "sh", "-c", "mount -t sysfs none /sys && exec \"$@\"", "sh", args[0], args[1]).CombinedOutput()

@@ -27,6 +27,8 @@ type Network interface {
 type Writer interface {
 	// ProcNet returns what one holds; false for one that is not among them.
 	ProcNet(name string) ([]byte, bool)
+	// Settings returns what the files of /proc/sys/net hold, by their paths there.
+	Settings() map[string]string
 }
 
 // written is a file that the network's Writer writes, or else f.

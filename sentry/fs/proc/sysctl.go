@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,7 +184,27 @@ func (fs *tree) vmSysctls() *synth.Dir {
 	})
 }
 
+// lentSysctls is /proc/sys/net of somebody else's network: what is there can be read.
+func (fs *tree) lentSysctls(settings map[string]string) *synth.Dir {
+	dirs := map[string]*synth.Dir{}
+	for p, text := range settings {
+		dir, name := path.Split(p)
+		if dirs[dir] == nil {
+			dirs[dir] = fs.dir()
+		}
+		dirs[dir].Add(name, fs.text(text))
+	}
+	all := fs.dir()
+	for name, d := range dirs {
+		all.Add(path.Clean(name), d)
+	}
+	return all.Add("unix", fs.dir().Add("max_dgram_qlen", fs.number(10)))
+}
+
 func (fs *tree) netSysctls() *synth.Dir {
+	if w, ok := fs.net.(Writer); ok {
+		return fs.lentSysctls(w.Settings())
+	}
 	ipv4 := fs.dir().
 		Add("ip_local_port_range", fs.text("32768\t60999\n")).
 		Add("ip_local_reserved_ports", fs.text("\n")).

@@ -99,6 +99,9 @@ func (ns *Namespace) ProcNet(name string) ([]byte, bool) {
 	return b, err == nil
 }
 
+// Settings returns files of /proc/sys/net by their paths, as they were at the start.
+func (ns *Namespace) Settings() map[string]string { return ns.host.Settings }
+
 // Entries tells of the sandbox's own sockets, by ID.
 func (ns *Namespace) Entries() []socket.Entry {
 	ns.mu.Lock()
