@@ -56,7 +56,9 @@ func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform, net internet
 		return nil, err
 	}
 	if cfg.FirstPort != nil {
-		s.net.SetFirstPort(*cfg.FirstPort)
+		if err := s.net.SetFirstPort(*cfg.FirstPort); err != nil {
+			return nil, fmt.Errorf("net.ipv4.ip_unprivileged_port_start: %w", err)
+		}
 	}
 	if cfg.Uplink != nil {
 		if err := s.connect(cfg.Uplink); err != nil {

@@ -124,6 +124,10 @@ func (l *launch) options() (err error) {
 	o.Boot.ID = l.c.ID
 	o.Boot.Ends = true
 	o.Network, o.OwnNetwork = l.netns, l.ownNetwork
+	if l.network == "host" && o.Boot.FirstPort != nil {
+		l.log.warnf("config.json: linux.sysctl[net.ipv4.ip_unprivileged_port_start] is ignored: with --network=host it is the host's")
+		o.Boot.FirstPort = nil
+	}
 	o.Boot.StdioFDs, o.Boot.PassedFDs = stdio(), l.passing.list
 	if err := l.placement(); err != nil {
 		return err
