@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // foreignSuites are tests of others that use the network. They are run in a network
@@ -50,7 +51,14 @@ func TestForeignSuites(t *testing.T) {
 				}
 				var out bytes.Buffer
 				cmd.Stdout, cmd.Stderr = &out, &out
-				_ = cmd.Run() // which tests failed is what matters
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				late := time.AfterFunc(suiteTime, func() { _ = cmd.Process.Kill() })
+				_ = cmd.Wait() // which tests failed is what matters
+				if !late.Stop() {
+					t.Errorf("%s took longer than %v", cmd, suiteTime)
+				}
 				all := map[string]string{}
 				for _, m := range outcome.FindAllStringSubmatch(out.String(), -1) {
 					all[m[2]] = m[1]
@@ -80,6 +88,9 @@ func TestForeignSuites(t *testing.T) {
 		})
 	}
 }
+
+// suiteTime is how long a suite may take.
+const suiteTime = 10 * time.Minute
 
 func expected(different map[string]string, name string) bool {
 	for part := range different {
