@@ -208,9 +208,9 @@ static void events(void)
 	int t = timerfd_create(CLOCK_MONOTONIC, 0);
 	FAILS(timerfd_create(77, 0), EINVAL);
 	struct itimerspec s = {{0, 10000000}, {0, 20000000}}, old;
+	long from = now_ms();
 	CHECK(timerfd_settime(t, 0, &s, NULL) == 0 && timerfd_gettime(t, &old) == 0);
 	CHECK(old.it_interval.tv_nsec == 10000000 && old.it_value.tv_nsec > 0);
-	long from = now_ms();
 	CHECK(read(t, &v, 8) == 8 && v >= 1 && now_ms() - from >= 19);
 	struct pollfd pf = {t, POLLIN};
 	CHECK(poll(&pf, 1, 1000) == 1);
