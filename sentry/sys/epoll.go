@@ -22,8 +22,8 @@ var epolling = family{
 
 const (
 	sizeOfEpollEvent = 12
-	// maxEvents is how many events one call returns at most.
-	maxEvents = 1024
+	// keptEvents is for how many events a task keeps room.
+	keptEvents = 1024
 )
 
 // epollCreate is epoll_create(2).
@@ -137,6 +137,20 @@ func epollPwait2(t *kernel.Task, epfd FD, events Addr, n Int, timeout, set Addr,
 	return r, err
 }
 
+// eventRoom is room for n events, as far as there can be so many.
+func eventRoom(t *kernel.Task, n int, ep *epoll.Instance) []linux.EpollEvent {
+	if n > keptEvents {
+		if n = min(n, max(ep.Len(), keptEvents)); n > keptEvents {
+			return make([]linux.EpollEvent, n)
+		}
+	}
+	s := scratchOf(t)
+	if len(s.events) < n {
+		s.events = make([]linux.EpollEvent, n)
+	}
+	return s.events[:n]
+}
+
 // collect is do_epoll_wait. A signal ends it for good (EINTR), as signal(7)
 // says.
 func collect(t *kernel.Task, epfd FD, events Addr, n Int, deadline int64) (uintptr, error) {
@@ -151,11 +165,7 @@ func collect(t *kernel.Task, epfd FD, events Addr, n Int, deadline int64) (uintp
 		return 0, err
 	}
 	defer f.Dec()
-	s := scratchOf(t)
-	if need := int(min(n, maxEvents)); len(s.events) < need {
-		s.events = make([]linux.EpollEvent, need)
-	}
-	out := s.events[:min(int(n), len(s.events))]
+	out := eventRoom(t, int(n), ep)
 	got := ep.Collect(out)
 	if got == 0 && deadline != 0 {
 		m, err := t.WaitReady(ep.Queue(), readEvents, deadline, func() (int64, error) {

@@ -23,8 +23,6 @@ var foreignSuites = []struct {
 	{"net", goSuite, map[string]string{"TestMultiPathTCP": "no MPTCP, is skipped"}},
 	{"net/http", goSuite, map[string]string{"TestLinuxSendfile": "no strace inside, is skipped"}},
 	{"crypto/tls", goSuite, nil},
-	{"test_socket", pythonSuite, map[string]string{"UDPLITE": "no UDP-Lite"}},
-	{"test_asyncio", pythonSuite, nil},
 	{"test_ssl", pythonSuite, nil},
 	{"test_httplib", pythonSuite, nil},
 	{"test_selectors", pythonSuite, nil},

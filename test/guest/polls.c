@@ -6,9 +6,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -232,11 +234,33 @@ static void events(void)
 	close(g);
 }
 
+// epoll_wait returns as many events as there is room for.
+static void many(void) {
+	static struct epoll_event ev[1500];
+	struct rlimit l;
+	getrlimit(RLIMIT_NOFILE, &l);
+	if (l.rlim_max < 3200) return;
+	l.rlim_cur = 3200;
+	setrlimit(RLIMIT_NOFILE, &l);
+	int ep = epoll_create1(0), f = eventfd(1, 0), n = 0;
+	for (; n < 1500; n++) {
+		struct epoll_event e = {EPOLLIN, {.u32 = n}};
+		if (epoll_ctl(ep, EPOLL_CTL_ADD, dup(f), &e) != 0) break;
+	}
+	CHECK(n == 1500 && epoll_wait(ep, ev, 1500, 0) == 1500);
+	static char seen[1500];
+	for (int i = 0; i < 1500; i++) seen[ev[i].data.u32]++;
+	CHECK(memchr(seen, 0, sizeof seen) == NULL);
+	CHECK(epoll_wait(ep, ev, 1200, 0) == 1200);
+	for (int fd = ep; fd < 3200; fd++) close(fd);
+}
+
 int main(void)
 {
 	pipes();
 	polls();
 	epolls();
 	events();
+	many();
 	return failures != 0;
 }

@@ -61,6 +61,13 @@ type Instance struct {
 	ready   list       // guarded by readyMu
 }
 
+// Len is how many files are watched.
+func (ep *Instance) Len() int {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	return len(ep.items)
+}
+
 // A key names an item: one file may be watched by several descriptors.
 type key struct {
 	file File
