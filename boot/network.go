@@ -105,7 +105,10 @@ func (s *sandbox) takeNetwork(a control.StartArgs, files []*os.File) error {
 func (s *sandbox) connect(n *Network) error {
 	st, err := s.net.Stack()
 	if err != nil {
-		n.close(0)
+		n.closeLinks(0)
+		if n.Resolver != nil {
+			unix.Close(*n.Resolver)
+		}
 	} else {
 		err = n.add(st)
 	}
@@ -115,13 +118,10 @@ func (s *sandbox) connect(n *Network) error {
 	return nil
 }
 
-// close closes the descriptors of the links from the given one on, and the resolver's.
-func (n *Network) close(from int) {
+// closeLinks closes the descriptors of the links from the given one on.
+func (n *Network) closeLinks(from int) {
 	for _, l := range n.Links[from:] {
 		unix.Close(l.FD)
-	}
-	if n.Resolver != nil {
-		unix.Close(*n.Resolver)
 	}
 }
 
@@ -149,14 +149,21 @@ func (n *Network) Claim(fds []int) error {
 
 // add adds n to a stack, whose its descriptors become.
 func (n *Network) add(st *stack.Stack) error {
+	if n.Resolver != nil {
+		if err := startResolver(st, *n.Resolver); err != nil {
+			n.closeLinks(0)
+			return fmt.Errorf("resolver: %w", err)
+		}
+	}
 	for i, l := range n.Links {
 		err := st.AddLink(stack.Link{ID: l.Index, Name: l.Name, LinkAddr: l.Address, MTU: l.MTU, Offload: l.Offload, FD: l.FD})
 		if err != nil {
-			n.close(i)
+			n.closeLinks(i)
 			return fmt.Errorf("interface %s: %w", l.Name, err)
 		}
 		for _, p := range l.Addresses {
 			if err := st.AddAddress(l.Index, p); err != nil {
+				n.closeLinks(i + 1)
 				return fmt.Errorf("interface %s: address %v: %w", l.Name, p, err)
 			}
 		}
@@ -167,11 +174,6 @@ func (n *Network) add(st *stack.Stack) error {
 	for _, e := range n.Neighbours {
 		if err := st.AddNeighbour(stack.Neighbour{NIC: e.Link, IP: e.IP, LinkAddr: e.Address}); err != nil {
 			return fmt.Errorf("neighbour %v: %w", e.IP, err)
-		}
-	}
-	if n.Resolver != nil {
-		if err := startResolver(st, *n.Resolver); err != nil {
-			return fmt.Errorf("resolver: %w", err)
 		}
 	}
 	return nil

@@ -51,8 +51,8 @@ func (l *list) run(args []string) (int, error) {
 	if len(args) != 0 {
 		return 0, fmt.Errorf("list: takes no arguments, and was given %q", args[0])
 	}
-	if l.format != "table" && l.format != "json" {
-		return 0, fmt.Errorf("--format=%s is neither table nor json", l.format)
+	if err := checkFormat(l.format); err != nil {
+		return 0, err
 	}
 	all, broken, err := container.List(l.globals.root)
 	if err != nil {

@@ -33,9 +33,17 @@ var psCommand = command{
 	},
 }
 
-func (g *globals) ps(id, format string) (int, error) {
+// checkFormat refuses a --format that is neither for people nor for tools.
+func checkFormat(format string) error {
 	if format != "table" && format != "json" {
-		return 0, fmt.Errorf("--format=%s is neither table nor json", format)
+		return fmt.Errorf("--format=%s is neither table nor json", format)
+	}
+	return nil
+}
+
+func (g *globals) ps(id, format string) (int, error) {
+	if err := checkFormat(format); err != nil {
+		return 0, err
 	}
 	c, client, err := g.connect(id)
 	if err != nil {

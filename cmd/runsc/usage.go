@@ -51,8 +51,8 @@ type cpuUsage struct {
 }
 
 func (g *globals) usage(id, format string, full bool) (int, error) {
-	if format != "table" && format != "json" {
-		return 0, fmt.Errorf("--format=%s is neither table nor json", format)
+	if err := checkFormat(format); err != nil {
+		return 0, err
 	}
 	c, client, err := g.connect(id)
 	if err != nil {

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -184,17 +183,7 @@ func TestExecDetached(t *testing.T) {
 func TestExecTerminal(t *testing.T) {
 	h := newHost(t)
 	id := h.sleeper(nil)
-	sockets, err := os.MkdirTemp("", "e2e-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(sockets)
-	name := filepath.Join(sockets, "console")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	name, l := consoleSocket(t)
 	for range 2 {
 		h.background("exec", "--detach", "--tty", "--console-socket", name, id, "sh", "-i")
 		p := watchPty(t, receiveFD(t, l))

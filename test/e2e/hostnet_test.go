@@ -41,7 +41,7 @@ func TestHostNetwork(t *testing.T) {
 	h := newHost(t)
 	id := h.id()
 	h.background("--network=host", "run", "--detach", "--bundle", h.bundle(w.in, "sleep", "1000"), id)
-	near := strings.TrimPrefix(w.near, "/run/netns/")
+	near := w.nearName()
 
 	// What is told of the network is what the host says.
 	for _, args := range [][]string{

@@ -66,6 +66,9 @@ func newWire(t *testing.T) *wire {
 	return &wire{t, "/run/netns/" + near, far}
 }
 
+// nearName is what ip(8) calls the near namespace.
+func (w *wire) nearName() string { return filepath.Base(w.near) }
+
 // at calls f on a thread that is in the far namespace.
 func (w *wire) at(f func() error) error {
 	result := make(chan error)
@@ -198,7 +201,7 @@ func TestDoNetwork(t *testing.T) {
 func TestNetwork(t *testing.T) {
 	w := newWire(t)
 	h := newHost(t)
-	before := iproute(t, "-n", strings.TrimPrefix(w.near, "/run/netns/"), "-br", "addr")
+	before := iproute(t, "-n", w.nearName(), "-br", "addr")
 	id := h.sleeper(w.in)
 	out := h.must("exec", id, "sh", "-c", "ip addr show eth0; ip route; ip -6 route")
 	for _, want := range []string{"mtu 1500", "inet 10.91.0.2/24", "inet6 fd91::2/64", "default via 10.91.0.1 dev eth0", "10.91.0.0/24 dev eth0", "fd91::/64 dev eth0"} {
@@ -207,7 +210,7 @@ func TestNetwork(t *testing.T) {
 		}
 	}
 	mac := func(s string) string { return strings.Fields(s[strings.Index(s, "link/ether "):])[1] }
-	if host := iproute(t, "-n", strings.TrimPrefix(w.near, "/run/netns/"), "link", "show", "eth0"); mac(out) != mac(host) {
+	if host := iproute(t, "-n", w.nearName(), "link", "show", "eth0"); mac(out) != mac(host) {
 		t.Errorf("another address than the link's:\n%s%s", out, host)
 	}
 
@@ -283,7 +286,7 @@ func TestNetwork(t *testing.T) {
 	_ = cmd.Wait() // as above
 	h.must("delete", "--force", other)
 	h.must("delete", "--force", id)
-	if after := iproute(t, "-n", strings.TrimPrefix(w.near, "/run/netns/"), "-br", "addr"); after != before {
+	if after := iproute(t, "-n", w.nearName(), "-br", "addr"); after != before {
 		t.Errorf("afterwards\n%s, before\n%s", after, before)
 	}
 	// By run, too, and again.
@@ -295,7 +298,7 @@ func TestNetwork(t *testing.T) {
 	if out := h.must("--network=none", "run", "--bundle", h.bundle(w.in, "ip", "addr"), h.id()); strings.Contains(out, "eth0") || !strings.Contains(out, "127.0.0.1/8") {
 		t.Errorf("--network=none: %s", out)
 	}
-	if after := iproute(t, "-n", strings.TrimPrefix(w.near, "/run/netns/"), "-br", "addr"); after != before {
+	if after := iproute(t, "-n", w.nearName(), "-br", "addr"); after != before {
 		t.Errorf("afterwards\n%s, before\n%s", after, before)
 	}
 	h.fails("is no network namespace", "run", "--bundle", h.bundle(func(s *specs.Spec) {

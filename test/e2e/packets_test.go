@@ -98,7 +98,7 @@ func resident(t *testing.T, pid int) int {
 
 func nearMAC(t *testing.T, w *wire) net.HardwareAddr {
 	t.Helper()
-	out := iproute(t, "-n", strings.TrimPrefix(w.near, "/run/netns/"), "link", "show", "eth0")
+	out := iproute(t, "-n", w.nearName(), "link", "show", "eth0")
 	mac, err := net.ParseMAC(strings.Fields(out[strings.Index(out, "link/ether "):])[1])
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -368,12 +367,7 @@ func TestPodTerminal(t *testing.T) {
 		s.Process.Terminal = true
 		s.Process.ConsoleSize = &specs.Box{Height: 31, Width: 79}
 	}, "sh")
-	name := filepath.Join(t.TempDir(), "s")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	name, l := consoleSocket(t)
 	id := p.host.id()
 	p.background("run", "--detach", "--bundle", dir, "--console-socket", name, id)
 	tty := watchPty(t, receiveFD(t, l))

@@ -188,6 +188,23 @@ func TestTerminal(t *testing.T) {
 	h.nothingLeft()
 }
 
+// consoleSocket listens for a terminal (--console-socket) at a short path, as sun_path is
+// short.
+func consoleSocket(t *testing.T) (name string, l *net.UnixListener) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	name = filepath.Join(dir, "console")
+	if l, err = net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return name, l
+}
+
 // TestConsoleSocket: a detached container gets a terminal of its own, whose master
 // side goes to who listens.
 func TestConsoleSocket(t *testing.T) {
@@ -198,18 +215,7 @@ func TestConsoleSocket(t *testing.T) {
 			dir := h.bundle(func(s *specs.Spec) {
 				s.Process.Terminal, s.Process.ConsoleSize = true, &specs.Box{Height: 31, Width: 79}
 			}, "sh", "-i")
-			// In a short path, as sun_path is short.
-			sockets, err := os.MkdirTemp("", "e2e-")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer os.RemoveAll(sockets)
-			name := filepath.Join(sockets, "console")
-			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
+			name, l := consoleSocket(t)
 			if verb == "run" {
 				h.background("run", "--detach", "--bundle", dir, "--console-socket", name, id)
 			} else {

@@ -1,9 +1,6 @@
 package e2e
 
 import (
-	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,17 +13,7 @@ import (
 func TestUnreadTerminal(t *testing.T) {
 	h := newHost(t)
 	id := h.sleeper(nil)
-	sockets, err := os.MkdirTemp("", "e2e-") // a short path, as sun_path is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(sockets)
-	name := filepath.Join(sockets, "console")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	name, l := consoleSocket(t)
 	h.background("exec", "--detach", "--tty", "--console-socket", name, id, "dd", "if=/dev/zero", "bs=64k")
 	master := receiveFD(t, l)
 	defer unix.Close(master)
