@@ -220,7 +220,7 @@ func (c *container) release() {
 		c.tty.leave()
 	}
 	if c.vfs != nil {
-		c.vfs.Release()
+		c.vfs.Dec()
 	}
 	if c.gofer != nil {
 		c.gofer.Close()

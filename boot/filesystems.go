@@ -2,9 +2,11 @@ package boot
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"glovebox/abi/linux"
 	"glovebox/sentry/fs/cgroup"
 	"glovebox/sentry/fs/dev"
 	"glovebox/sentry/fs/devpts"
@@ -12,6 +14,8 @@ import (
 	"glovebox/sentry/fs/proc"
 	"glovebox/sentry/fs/sys"
 	"glovebox/sentry/fs/tmpfs"
+	"glovebox/sentry/kernel"
+	"glovebox/sentry/net/netns"
 	"glovebox/sentry/vfs"
 )
 
@@ -29,8 +33,46 @@ var filesystems = map[string]func(c *container, m *Mount) (vfs.FileSystem, error
 	},
 	"cgroup": newCgroup, "cgroup2": newCgroup,
 	"sysfs": func(c *container, _ *Mount) (vfs.FileSystem, error) {
-		return sys.New(sys.Options{Dev: c.sandbox.nextDev(), CPUs: c.group.CPUs, Net: c.sandbox.net}), nil
+		return c.newSysfs(c.sandbox.net), nil
 	},
+}
+
+// mountable are those of filesystems that a guest may mount, and the options they have
+// then.
+var mountable = map[string][]string{
+	"tmpfs": {"mode", "uid", "gid", "size", "nr_inodes"}, "proc": nil, "mqueue": nil, "cgroup2": nil, "sysfs": nil,
+}
+
+// mountInside makes a file system for mount(2).
+func (c *container) mountInside(x *vfs.Ctx, typ, data string) (vfs.FileSystem, error) {
+	known, ok := mountable[typ]
+	if !ok {
+		return nil, linux.ENODEV
+	}
+	m := Mount{Type: typ}
+	for o := range strings.SplitSeq(data, ",") {
+		if o == "" {
+			continue
+		}
+		if k, _, _ := strings.Cut(o, "="); !slices.Contains(known, k) {
+			return nil, linux.EINVAL
+		}
+		m.Options = append(m.Options, o)
+	}
+	if t, ok := x.Task.(*kernel.Task); ok && typ == "sysfs" {
+		n, _ := t.Files().Net.(*netns.Namespace)
+		return c.newSysfs(n), nil
+	}
+	fs, err := filesystems[typ](c, &m)
+	if err != nil {
+		return nil, linux.EINVAL // a value that is none
+	}
+	return fs, nil
+}
+
+// newSysfs is a sysfs that shows a network.
+func (c *container) newSysfs(n *netns.Namespace) vfs.FileSystem {
+	return sys.New(sys.Options{Dev: c.sandbox.nextDev(), CPUs: c.group.CPUs, Net: n})
 }
 
 // newCgroup is cgroup v2 whatever version was asked for: one or the other is there

@@ -39,15 +39,16 @@ func (c *container) mountAll() error {
 		return fmt.Errorf("gofer: %w", err)
 	}
 	c.gofer = client
-	root, flags, err := c.rootFS()
+	fs, flags, err := c.rootFS()
 	if err != nil {
 		return fmt.Errorf("root file system: %w", err)
 	}
-	c.vfs = vfs.NewVFS(root, "none", 0)
+	c.vfs = vfs.NewVFS(fs, "none", 0)
 	c.vfs.Devices = map[vfs.Device]vfs.OpenDevice{}
 	dev.Register(c.vfs.Devices)
 	c.vfs.FIFO = new(pipe.FIFOs).Open
 	c.vfs.Memory = tmpfs.New(tmpfs.Options{Dev: c.sandbox.nextDev(), Memory: c.memory}).NewMemory
+	c.vfs.New = c.mountInside
 	for i := range c.cfg.Mounts {
 		m := &c.cfg.Mounts[i]
 		if err := c.mount(m); err != nil {
@@ -70,7 +71,9 @@ func (c *container) mountAll() error {
 		_, _ = c.directory(p.Cwd)
 	}
 	// What was missing is there now.
-	c.vfs.Root().Mount.Flags |= flags
+	root := c.vfs.Root().Mount
+	root.SetFlags(root.Flags() | flags)
+	root.Lock()
 	return c.restrict()
 }
 
@@ -113,11 +116,15 @@ func (c *container) mount(m *Mount) error {
 	}
 	flags, data := mountFlags(m.Options)
 	mounted, err := c.vfs.MountAt(fs, at, m.Source, data, flags)
-	if err == nil && m.Attach > 0 {
+	if err != nil {
+		return err
+	}
+	mounted.Lock()
+	if m.Attach > 0 {
 		// Callers find a bind mount by its source's name there.
 		mounted.Part = path.Join("/", m.Source)
 	}
-	return err
+	return nil
 }
 
 func (c *container) fileSystem(m *Mount) (vfs.FileSystem, error) {

@@ -9,12 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"glovebox/control"
-	"glovebox/sentry/fs/proc"
-	"glovebox/sentry/fs/sys"
-	"glovebox/sentry/guest"
 	"glovebox/sentry/net/hostinet"
 	"glovebox/sentry/net/inet"
-	"glovebox/sentry/net/socket"
+	"glovebox/sentry/net/netns"
 	"glovebox/sentry/net/stack"
 )
 
@@ -60,20 +57,11 @@ type Neighbour struct {
 	Link    int32      `json:"link"`
 }
 
-// An internet is sockets of AF_INET and AF_INET6, and what is to be told of their
-// network: the Sentry's own (inet), or the host's (hostinet).
-type internet interface {
-	proc.Network
-	sys.Network
-	Families() socket.Families
-	Netdevice(mem guest.Memory, cmd uint32, arg guest.Addr) (uintptr, error)
-}
-
 // hostNetwork is the kind of network (Config.Network) that is the host's.
 const hostNetwork = "host"
 
 // openNetwork returns the network that cfg names. It is not sealed yet.
-func openNetwork(cfg *Config) (internet, error) {
+func openNetwork(cfg *Config) (netns.Internet, error) {
 	if cfg.Network != hostNetwork {
 		return new(inet.Namespace), nil
 	}

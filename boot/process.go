@@ -51,7 +51,7 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 		Namespace: ns, Joins: ns == c.pid && c.cfg.Join.PID != "", Cgroup: c.group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds, Comm: img.Comm,
 		UTS: c.uts, IPC: c.ipc, Limits: lim, Seccomp: filter,
 		Personality: p.Personality, Affinity: cpus,
-		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(x.Root, x.Cwd, p.Umask), VFS: c.vfs, Sockets: c.sandbox.sockets},
+		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(x.Root, x.Cwd, p.Umask), VFS: c.vfs, Net: c.sandbox.net},
 	}
 	if s := p.Scheduler; s != nil {
 		in.Sched = kernel.SchedParams(*s)
@@ -59,6 +59,8 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 	if tty != nil {
 		in.Terminal = &tty.Terminal
 	}
+	c.vfs.Inc()
+	c.sandbox.net.Inc()
 	tg, err := c.k.Start(in)
 	if err != nil {
 		img.Memory.DecUsers()

@@ -59,6 +59,9 @@ func (c *container) readOnly(name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.vfs.Bind(at, at, vfs.ReadOnly)
+	m, err := c.vfs.Bind(at, at, vfs.ReadOnly)
+	if err == nil {
+		m.Lock()
+	}
 	return err
 }

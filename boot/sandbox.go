@@ -10,14 +10,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"glovebox/abi/linux"
 	"glovebox/control"
 	"glovebox/host"
 	"glovebox/sentry/kernel"
 	"glovebox/sentry/memfile"
-	"glovebox/sentry/net/netlink"
-	"glovebox/sentry/net/socket"
-	unixsocket "glovebox/sentry/net/unix"
+	"glovebox/sentry/net/netns"
 	"glovebox/sentry/platform"
 	"glovebox/sentry/vfs"
 )
@@ -31,11 +28,9 @@ type sandbox struct {
 	// hostMemory is in bytes.
 	hostMemory uint64
 	tracer     *kernel.Tracer // of every container; nil for none
-	// sockets is the network namespace, net what of it is the Internet.
-	sockets socket.Families
-	net     internet
-	devs    atomic.Uint32 // device numbers given out
-	first   *container
+	net        *netns.Namespace
+	devs       atomic.Uint32 // device numbers given out
+	first      *container
 
 	mu sync.Mutex
 	// containers are all that there are, by id; nil is one in the making. Guarded by mu.
@@ -45,11 +40,8 @@ type sandbox struct {
 var _ control.Sandbox = (*sandbox)(nil)
 
 // newSandbox makes a sandbox and its first container.
-func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform, net internet) (*sandbox, error) {
-	s := &sandbox{k: k, platform: p, net: net, reopen: host.ReopenMemory, hostMemory: cfg.hostMemory, containers: map[string]*container{}}
-	s.sockets = s.net.Families()
-	s.sockets[linux.AF_NETLINK] = netlink.New(s.net)
-	s.sockets[linux.AF_UNIX] = &unixsocket.Namespace{Netdevice: s.net.Netdevice}
+func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform, net netns.Internet) (*sandbox, error) {
+	s := &sandbox{k: k, platform: p, net: netns.First(net), reopen: host.ReopenMemory, hostMemory: cfg.hostMemory, containers: map[string]*container{}}
 	cfg.EndFD = -1
 	var err error
 	if s.tracer, err = newTracer(cfg); err != nil {

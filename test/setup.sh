@@ -14,6 +14,7 @@ need busybox busybox-static
 need ps procps
 need lscpu util-linux
 need ip iproute2
+need ping iputils-ping
 need openssl openssl
 need perl perl
 need /usr/bin/python3 python3

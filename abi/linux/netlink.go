@@ -45,6 +45,7 @@ const (
 // Messages of rtnetlink(7).
 const (
 	RTM_NEWLINK         = 16
+	RTM_DELLINK         = 17
 	RTM_GETLINK         = 18
 	RTM_SETLINK         = 19
 	RTM_NEWADDR         = 20
@@ -57,6 +58,8 @@ const (
 	RTM_GETNEIGH        = 30
 	RTM_NEWRULE         = 32
 	RTM_GETRULE         = 34
+	RTM_NEWNSID         = 88
+	RTM_GETNSID         = 90
 	RTM_MAX             = 123
 	SOCK_DIAG_BY_FAMILY = 20
 
@@ -77,9 +80,21 @@ const (
 	IFLA_NUM_TX_QUEUES = 31
 	IFLA_NUM_RX_QUEUES = 32
 	IFLA_CARRIER       = 33
+	IFLA_MASTER        = 10
+	IFLA_NET_NS_PID    = 19
+	IFLA_NET_NS_FD     = 28
+	IFLA_LINK_NETNSID  = 37
+	IFLA_ALT_IFNAME    = 53
 
-	IF_OPER_UNKNOWN = 0
-	IF_OPER_UP      = 6
+	// Nested in IFLA_LINKINFO.
+	IFLA_INFO_KIND       = 1
+	IFLA_INFO_DATA       = 2
+	IFLA_INFO_SLAVE_KIND = 4
+
+	IF_OPER_UNKNOWN        = 0
+	IF_OPER_DOWN           = 2
+	IF_OPER_LOWERLAYERDOWN = 3
+	IF_OPER_UP             = 6
 
 	IFA_ADDRESS   = 1
 	IFA_LOCAL     = 2

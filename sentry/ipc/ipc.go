@@ -13,10 +13,14 @@ import (
 	"glovebox/abi/linux"
 	"glovebox/sentry/auth"
 	"glovebox/sentry/memfile"
+	"glovebox/sentry/namespace"
 )
 
 // A Namespace is the objects that the processes of a container share.
 type Namespace struct {
+	namespace.Kept
+	id namespace.ID
+
 	mu     sync.Mutex
 	limits Limits          // guarded by mu
 	shms   table[*Segment] // guarded by mu
@@ -29,7 +33,10 @@ type Namespace struct {
 }
 
 // NewNamespace returns an empty namespace.
-func NewNamespace() *Namespace { return &Namespace{limits: DefaultLimits()} }
+func NewNamespace() *Namespace { return &Namespace{id: namespace.NewID(), limits: DefaultLimits()} }
+
+// ID implements namespace.Object.
+func (ns *Namespace) ID() namespace.ID { return ns.id }
 
 // Limits returns the namespace's.
 func (ns *Namespace) Limits() Limits {

@@ -27,8 +27,9 @@ const workInterrupt = workSignal | workKill | workStop
 // Forever is the deadline of a wait without one.
 const Forever int64 = math.MaxInt64
 
-// epoch is the boot time of the guest.
-var epoch = time.Now()
+// epoch is the boot time of the guest: a little before its first process, as some take a
+// clock at 0 s for one that was not read (ping).
+var epoch = time.Now().Add(-time.Second)
 
 // Now returns the guest's CLOCK_MONOTONIC in nanoseconds: deadlines are in it.
 func Now() int64 { return int64(time.Since(epoch)) }

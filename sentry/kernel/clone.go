@@ -23,9 +23,6 @@ type CloneArgs struct {
 	InstallPidFD func(t *Task, child *Task) (fd int32, undo func(), err error)
 }
 
-const namespaceFlags = linux.CLONE_NEWCGROUP | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC |
-	linux.CLONE_NEWPID | linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWTIME
-
 // check is the order in which copy_process refuses flags.
 func (a *CloneArgs) check(t *Task) error {
 	f := a.Flags
@@ -47,7 +44,7 @@ func (a *CloneArgs) check(t *Task) error {
 		return linux.EINVAL // as a kernel without user namespaces
 	case f&namespaceFlags != 0 && !t.Creds().Has(auth.CapSysAdmin):
 		return linux.EPERM
-	case f&namespaceFlags != 0:
+	case f&namespaceFlags&^haveNamespaces != 0:
 		return linux.EINVAL // as a kernel without that namespace
 	}
 	return nil
@@ -149,7 +146,14 @@ func (t *Task) copyTask(a *CloneArgs) (*Task, error) {
 		child.alt = t.alt
 	}
 	child.cred.Store(t.Creds())
-	child.uts, child.ipc = t.uts, t.ipc
+	child.ipc = t.ipc
+	child.uts.Store(t.UTS())
+	if err := child.Unshare(f); err != nil {
+		child.files.set(Files{})
+		child.ctx.Release()
+		child.mem.DecUsers()
+		return nil, err
+	}
 	if f&linux.CLONE_SYSVSEM != 0 {
 		child.undo = t.shareUndo()
 	}
@@ -331,7 +335,8 @@ func (k *Kernel) Start(in *Init) (*ThreadGroup, error) {
 	t.personality.Store(in.Personality)
 	t.sched.SetParams(in.Sched)
 	t.sched.SetAffinity(in.Affinity)
-	t.uts, t.ipc = in.UTS, in.IPC
+	t.ipc = in.IPC
+	t.uts.Store(in.UTS)
 	if t.ipc == nil {
 		t.ipc = ipc.NewNamespace()
 	}

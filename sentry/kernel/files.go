@@ -12,9 +12,8 @@ import (
 type Files struct {
 	FDs *vfs.FDTable
 	FS  *vfs.FSContext
-	VFS *vfs.VFS // the mount namespace; immutable
-	// Sockets is the network namespace: socket families by AF_*; immutable.
-	Sockets socket.Families
+	VFS *vfs.VFS // the mount namespace
+	Net socket.Namespace
 }
 
 // files holds a task's Files. The task's goroutine writes them under mu, a
@@ -41,6 +40,12 @@ func (f *files) clone(flags uint64) Files {
 			v.FS = v.FS.Copy()
 		}
 	}
+	if v.VFS != nil {
+		v.VFS.Inc()
+	}
+	if v.Net != nil {
+		v.Net.Inc()
+	}
 	return v
 }
 
@@ -55,6 +60,12 @@ func (f *files) set(v Files) {
 	}
 	if old.FS != nil && old.FS != v.FS {
 		old.FS.Dec()
+	}
+	if old.VFS != nil && old.VFS != v.VFS {
+		old.VFS.Dec()
+	}
+	if old.Net != nil && old.Net != v.Net {
+		old.Net.Dec()
 	}
 }
 

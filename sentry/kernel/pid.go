@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"glovebox/abi/linux"
+	"glovebox/sentry/namespace"
 )
 
 // pidMax is kernel.pid_max: ids are below it.
@@ -16,9 +17,13 @@ const reservedPIDs = 300
 // A PIDNamespace names tasks by number. There is one level, of namespaces
 // side by side: a container has one of its own, or shares that of another. A task
 // of another namespace has no number here.
-// All fields are guarded by Kernel.tree.
 type PIDNamespace struct {
-	k        *Kernel
+	namespace.Kept
+	id namespace.ID
+	k  *Kernel
+
+	// Guarded by Kernel.tree.
+
 	last     int32
 	tasks    map[int32]*Task
 	groups   map[int32]*ThreadGroup // until reaped
@@ -32,6 +37,7 @@ type PIDNamespace struct {
 func (k *Kernel) NewPIDNamespace() *PIDNamespace {
 	return &PIDNamespace{
 		k:        k,
+		id:       namespace.NewID(),
 		tasks:    map[int32]*Task{},
 		groups:   map[int32]*ThreadGroup{},
 		pgrps:    map[int32]*ProcessGroup{},

@@ -61,7 +61,7 @@ type Task struct {
 	files files
 
 	cred atomic.Pointer[auth.Creds]
-	uts  *UTS           // immutable
+	uts  atomic.Pointer[UTS]
 	ipc  *ipc.Namespace // immutable
 	undo *semUndo       // task goroutine only
 	comm atomic.Pointer[string]

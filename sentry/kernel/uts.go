@@ -1,6 +1,10 @@
 package kernel
 
-import "sync"
+import (
+	"sync"
+
+	"glovebox/sentry/namespace"
+)
 
 // What uname(2) and /proc/version say of the kernel: a Linux whose calls guests
 // may expect.
@@ -11,12 +15,15 @@ const (
 
 // A UTS is the names of uname(2) that a container can change.
 type UTS struct {
+	namespace.Kept
+	id namespace.ID
+
 	mu           sync.Mutex // a leaf
 	host, domain string
 }
 
 // NewUTS returns names to start with.
-func NewUTS(host, domain string) *UTS { return &UTS{host: host, domain: domain} }
+func NewUTS(host, domain string) *UTS { return &UTS{id: namespace.NewID(), host: host, domain: domain} }
 
 // Names returns the host and domain names.
 func (u *UTS) Names() (host, domain string) {
@@ -40,4 +47,4 @@ func (u *UTS) SetDomain(s string) {
 }
 
 // UTS returns the names that t sees.
-func (t *Task) UTS() *UTS { return t.uts }
+func (t *Task) UTS() *UTS { return t.uts.Load() }

@@ -101,7 +101,7 @@ func (x *Execution) OpenExec(name string) (mm.FileRef, error) {
 // credentials returns who the program at p runs as.
 func (x *Execution) credentials(p vfs.Path) (c *auth.Creds, secure bool, err error) {
 	var prog auth.Program
-	if p.Mount != nil && p.Mount.Flags&vfs.NoSuid == 0 {
+	if p.Mount != nil && p.Mount.Flags()&vfs.NoSuid == 0 {
 		at, err := p.Inode().Attr(x.Ctx)
 		if err != nil {
 			return nil, false, err

@@ -27,8 +27,7 @@ import (
 	"glovebox/sentry/memfile"
 	"glovebox/sentry/mm"
 	"glovebox/sentry/net/inet"
-	"glovebox/sentry/net/netlink"
-	"glovebox/sentry/net/unix"
+	"glovebox/sentry/net/netns"
 	"glovebox/sentry/platform/systrap"
 	"glovebox/sentry/sys"
 	"glovebox/sentry/vfs"
@@ -38,7 +37,7 @@ import (
 // Their complaints go to the test's output.
 func TestGuests(t *testing.T) {
 	host := newHost(t)
-	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "corners", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges", "fscorners", "inet", "inetdata", "inetopts", "netlink"} {
+	for _, name := range []string{"process", "signals", "threads", "privilege", "ipc", "mqueue", "corners", "exec", "files", "polls", "sockets", "procfs", "traps", "mappings", "handlers", "crowd", "futexes", "families", "paths", "edges", "fscorners", "inet", "inetdata", "inetopts", "netlink", "namespaces"} {
 		t.Run(name, func(t *testing.T) {
 			b := compile(t, name)
 			runNatively(t, b)
@@ -90,6 +89,19 @@ func compile(t *testing.T, name string) []byte {
 
 func newTmpfs(host *mm.Host) vfs.FileSystem {
 	return tmpfs.New(tmpfs.Options{Mode: 0o755, Memory: host.Memory})
+}
+
+// newInside is mount(2)'s tmpfs.
+func newInside(host *mm.Host) func(*vfs.Ctx, string, string) (vfs.FileSystem, error) {
+	return func(_ *vfs.Ctx, typ, data string) (vfs.FileSystem, error) {
+		switch {
+		case typ != "tmpfs":
+			return nil, linux.ENODEV
+		case data != "" && data != "mode=700,size=1m":
+			return nil, linux.EINVAL
+		}
+		return tmpfs.New(tmpfs.Options{Mode: 0o755, Size: 1 << 20, Memory: host.Memory}), nil
+	}
 }
 
 func newOverlay(t *testing.T, host *mm.Host) vfs.FileSystem {
@@ -205,6 +217,7 @@ func runGuest(t *testing.T, host *mm.Host, fs vfs.FileSystem, program []byte) in
 	}
 	v.FIFO = new(pipe.FIFOs).Open
 	v.Memory = tmpfs.New(tmpfs.Options{Dev: 2, Memory: host.Memory}).NewMemory
+	v.New = newInside(host)
 	k := &kernel.Kernel{Syscall: sys.Dispatch, CPUs: 2, Logf: t.Logf}
 	group := k.NewCgroup(host)
 	group.TotalMemory.Store(1 << 30)
@@ -217,16 +230,13 @@ func runGuest(t *testing.T, host *mm.Host, fs vfs.FileSystem, program []byte) in
 	if err != nil {
 		t.Fatal(err)
 	}
-	internet := new(inet.Namespace)
-	sockets := internet.Families()
-	sockets[linux.AF_NETLINK] = netlink.New(internet)
-	sockets[linux.AF_UNIX] = &unix.Namespace{Netdevice: internet.Netdevice}
+	net := netns.First(new(inet.Namespace))
 	pids := k.NewPIDNamespace()
 	if err := v.Mkdir(c, v.Root(), "/proc", 0o755); err != nil {
 		t.Fatal(err)
 	}
 	at, _ = v.Walk(c, v.Root(), "/proc", 0)
-	if _, err := v.MountAt(proc.New(proc.Options{Dev: 1, Kernel: k, PIDs: pids, Cgroup: group, Net: internet}), at, "proc", "", 0); err != nil {
+	if _, err := v.MountAt(proc.New(proc.Options{Dev: 1, Kernel: k, PIDs: pids, Cgroup: group, Net: net}), at, "proc", "", 0); err != nil {
 		t.Fatal(err)
 	}
 	fds := vfs.NewFDTable()
@@ -238,8 +248,7 @@ func runGuest(t *testing.T, host *mm.Host, fs vfs.FileSystem, program []byte) in
 	tg, err := k.Start(&kernel.Init{
 		Namespace: pids, Cgroup: group, Memory: img.Memory, Regs: img.Regs, Creds: img.Creds,
 		Comm: img.Comm, UTS: kernel.NewUTS("box", ""), Limits: limits.All(),
-		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(v.Root(), v.Root(), 0o22), VFS: v,
-			Sockets: sockets},
+		Files: kernel.Files{FDs: fds, FS: vfs.NewFSContext(v.Root(), v.Root(), 0o22), VFS: v, Net: net},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,16 +10,12 @@ import (
 	"glovebox/sentry/kernel"
 )
 
-const noNamespaces = "namespaces (CLONE_NEW*) are EINVAL"
-
 // processes is the calls that make, end and name processes.
 var processes = family{
-	sysno.Clone:         call5(clone).except(noNamespaces),
-	sysno.Clone3:        call2(clone3).except(noNamespaces + ", CLONE_INTO_CGROUP too"),
+	sysno.Clone:         call5(clone).except(fewNamespaces),
+	sysno.Clone3:        call2(clone3).except(fewNamespaces + ", CLONE_INTO_CGROUP too"),
 	sysno.Fork:          call0(fork),
 	sysno.Vfork:         call0(vfork),
-	sysno.Unshare:       call1(unshare).except(noNamespaces),
-	sysno.Setns:         refuse(linux.EINVAL, "there are no namespaces to enter"),
 	sysno.Exit:          call1(exit),
 	sysno.ExitGroup:     call1(exitGroup),
 	sysno.Getpid:        call0(getpid),
@@ -145,38 +141,6 @@ func vfork(t *kernel.Task) (uintptr, error) {
 	return startClone(t, &kernel.CloneArgs{
 		Flags: linux.CLONE_VFORK | linux.CLONE_VM, ExitSignal: linux.SIGCHLD,
 	})
-}
-
-// unshare is unshare(2).
-func unshare(t *kernel.Task, flags LFlags) (uintptr, error) {
-	const (
-		alone = linux.CLONE_THREAD | linux.CLONE_SIGHAND | linux.CLONE_VM
-		own   = linux.CLONE_FS | linux.CLONE_FILES | linux.CLONE_SYSVSEM
-		ns    = linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET |
-			linux.CLONE_NEWPID | linux.CLONE_NEWCGROUP | linux.CLONE_NEWTIME
-	)
-	switch {
-	case flags&^(alone|own|ns|linux.CLONE_NEWUSER) != 0:
-		return 0, linux.EINVAL
-	case flags&(alone|linux.CLONE_NEWUSER) != 0 && len(t.Group().Tasks()) > 1:
-		return 0, linux.EINVAL
-	case flags&linux.CLONE_NEWUSER != 0:
-		return 0, linux.EINVAL
-	case flags&ns != 0 && !t.Creds().Has(auth.CapSysAdmin):
-		return 0, linux.EPERM
-	case flags&ns != 0:
-		return 0, linux.EINVAL // as a kernel without that namespace
-	}
-	if flags&linux.CLONE_FILES != 0 {
-		t.UnshareFiles()
-	}
-	if flags&linux.CLONE_FS != 0 {
-		t.UnshareFS()
-	}
-	if flags&linux.CLONE_SYSVSEM != 0 {
-		t.LeaveUndo()
-	}
-	return 0, nil
 }
 
 // exit is exit(2).

@@ -41,7 +41,7 @@ func familyOf(t *kernel.Task, domain, typ Int) (f socket.Family, kind int, flags
 	if kind >= linux.SOCK_MAX {
 		return nil, 0, 0, linux.EINVAL
 	}
-	f, ok := t.Files().Sockets[int(domain)]
+	f, ok := t.Files().Net.Families()[int(domain)]
 	if !ok {
 		return nil, 0, 0, linux.EAFNOSUPPORT
 	}

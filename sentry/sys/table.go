@@ -12,6 +12,7 @@ import "glovebox/abi/sysno"
 // families is every family's table. A call lives in one of them (tested).
 var families = [...]family{
 	processes,
+	namespaces,
 	mappings,
 	opening,
 	reading,
@@ -23,6 +24,7 @@ var families = [...]family{
 	changing,
 	naming,
 	places,
+	mounting,
 	xattrs,
 	syncing,
 	polling,

@@ -44,7 +44,16 @@ func NewUnlinkedFile(c *Ctx, name string, inode Inode, flags uint32) (*File, err
 }
 
 // anonMount is the mount of all files without a path. Immutable.
-var anonMount = &Mount{sb: &super{fs: anonFS{}}}
+var anonMount = NewLoose(anonFS{})
+
+// NewLoose returns a mount of fs that is in no tree: its files are found by other ways
+// than paths.
+func NewLoose(fs FileSystem) *Mount { return &Mount{loose: true, sb: &super{fs: fs}} }
+
+// Path is a file of m, which is loose, that shows as name.
+func (m *Mount) Path(name string, inode Inode) Path {
+	return Path{m, newDentry(m.sb, nil, name, inode)}
+}
 
 // anonFS is the file system of files without a path (anon_inodefs, pipefs).
 type anonFS struct{}

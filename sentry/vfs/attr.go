@@ -7,7 +7,7 @@ import (
 
 // set changes the attributes of the file at p.
 func set(c *Ctx, p Path, s SetAttr) error {
-	if p.Mount != nil && p.Mount.Flags&ReadOnly != 0 {
+	if p.Mount != nil && p.Mount.Flags()&ReadOnly != 0 {
 		return linux.EROFS
 	}
 	return p.Inode().SetAttr(c, s)
@@ -22,7 +22,7 @@ func Chmod(c *Ctx, p Path, mode uint32) error {
 	if err != nil {
 		return err
 	}
-	if p.Mount.Flags&ReadOnly != 0 {
+	if p.Mount.Flags()&ReadOnly != 0 {
 		return linux.EROFS
 	}
 	if !owns(c, &at) {
@@ -44,7 +44,7 @@ func Chown(c *Ctx, p Path, uid, gid uint32) error {
 	if err != nil {
 		return err
 	}
-	if p.Mount.Flags&ReadOnly != 0 {
+	if p.Mount.Flags()&ReadOnly != 0 {
 		return linux.EROFS
 	}
 	s := SetAttr{UID: uid, GID: gid}
@@ -100,7 +100,7 @@ func dropSetID(c *Ctx, inode Inode) error {
 
 // Utimens is utimensat(2) for the file at p: s names the times.
 func Utimens(c *Ctx, p Path, s SetAttr) error {
-	if p.Mount.Flags&ReadOnly != 0 {
+	if p.Mount.Flags()&ReadOnly != 0 {
 		return linux.EROFS
 	}
 	at, err := p.Inode().Attr(c)
@@ -131,7 +131,7 @@ func Truncate(c *Ctx, p Path, size int64) error {
 	default:
 		return linux.EINVAL
 	}
-	if p.Mount.Flags&ReadOnly != 0 {
+	if p.Mount.Flags()&ReadOnly != 0 {
 		return linux.EROFS
 	}
 	if err := Permission(c, p.Inode(), MayWrite); err != nil {
@@ -161,11 +161,11 @@ func (f *File) Ftruncate(c *Ctx, size int64) error {
 // AccessPath is access(2) for the file at p, with c's file system ids.
 func AccessPath(c *Ctx, p Path, want Access) error {
 	inode := p.Inode()
-	if k := inode.Kind(); want&MayWrite != 0 && p.Mount.Flags&ReadOnly != 0 &&
+	if k := inode.Kind(); want&MayWrite != 0 && p.Mount.Flags()&ReadOnly != 0 &&
 		(k == linux.S_IFREG || k == linux.S_IFDIR || k == linux.S_IFLNK) {
 		return linux.EROFS
 	}
-	if want&MayExec != 0 && inode.Kind() == linux.S_IFREG && p.Mount.Flags&NoExec != 0 {
+	if want&MayExec != 0 && inode.Kind() == linux.S_IFREG && p.Mount.Flags()&NoExec != 0 {
 		return linux.EACCES
 	}
 	if want == 0 {
@@ -185,7 +185,7 @@ func Statfs(c *Ctx, p Path) (linux.Statfs, error) {
 		m MountFlags
 		v int64
 	}{{ReadOnly, linux.ST_RDONLY}, {NoSuid, linux.ST_NOSUID}, {NoDev, linux.ST_NODEV}, {NoExec, linux.ST_NOEXEC}, {NoAtime, linux.ST_NOATIME}} {
-		if p.Mount.Flags&f.m != 0 {
+		if p.Mount.Flags()&f.m != 0 {
 			s.Flags |= f.v
 		}
 	}

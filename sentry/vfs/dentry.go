@@ -58,6 +58,13 @@ func newDentry(sb *super, parent *Dentry, name string, inode Inode) *Dentry {
 
 func newRoot(sb *super) *Dentry { return newDentry(sb, nil, "", sb.fs.Root()) }
 
+// unmounted takes one off the mounts on d, which may be nil.
+func (d *Dentry) unmounted() {
+	if d != nil {
+		d.mounts.Add(-1)
+	}
+}
+
 // parent returns the directory that d is in, nil for a root.
 func (d *Dentry) parent() *Dentry { return d.place.Load().parent }
 

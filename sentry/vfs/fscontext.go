@@ -25,6 +25,9 @@ func NewFSContext(root, cwd Path, umask uint32) *FSContext {
 // Inc adds a reference.
 func (x *FSContext) Inc() { x.refs.Inc() }
 
+// Shared reports whether there is more than one.
+func (x *FSContext) Shared() bool { return x.refs.Refs() > 1 }
+
 // Dec drops one.
 func (x *FSContext) Dec() {
 	if x.refs.Dec() {

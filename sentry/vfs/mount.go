@@ -5,12 +5,18 @@ import (
 	"sync/atomic"
 
 	"glovebox/abi/linux"
+	"glovebox/lib/ref"
 	"glovebox/sentry/lock"
+	"glovebox/sentry/namespace"
 )
 
-// A VFS is one mount namespace: a tree of mounts, and how devices and FIFOs
-// are opened.
+// A VFS is one mount namespace (mount_namespaces(7)): a tree of mounts, and how devices
+// and FIFOs are opened. It is counted by the container that has it, the tasks in it and
+// the files that stand for it.
 type VFS struct {
+	refs ref.Count
+	id   namespace.ID
+
 	// Devices opens device nodes; set before the first task runs.
 	Devices map[Device]OpenDevice
 	// FIFO returns an end of the FIFO that inode is; set as Devices.
@@ -18,12 +24,18 @@ type VFS struct {
 	// Memory returns a new file in memory with F_SEAL_* seals, for
 	// memfd_create(2); set as Devices.
 	Memory func(mode, uid, gid, seals uint32) Inode
+	// New makes a file system of a type that mount(2) names: ENODEV if there is none
+	// of that name; set as Devices.
+	New func(c *Ctx, typ, data string) (FileSystem, error)
 
 	mounts atomic.Pointer[mountTable]
 	// change serialises mount and unmount.
 	change lock.Mutex[lock.Mounts]
-	lastID int
+	lastID *atomic.Int64 // of a mount; shared with copies
 }
+
+// maxMounts is how many mounts a namespace may have (fs.mount-max).
+const maxMounts = 16384
 
 // A Device is a device node's kind and number.
 type Device struct {
@@ -49,13 +61,15 @@ const (
 // A Mount is a file system's place in the tree (struct mount).
 type Mount struct {
 	ID      int
-	Flags   MountFlags
+	flags   atomic.Uint32
 	Source  string // what /proc/mounts shows
 	Options string // the file system's own, as mountinfo shows them
 	// Part is what of a file system that lies elsewhere this is, as mountinfo
 	// shows it; "" for what RootName finds out.
 	Part string
 
+	locked MountFlags // set before m is shared
+	loose  bool       // in no tree: it is never given up
 	vfs    *VFS
 	sb     *super
 	root   *Dentry
@@ -66,6 +80,26 @@ type Mount struct {
 	// the mount was given up.
 	users   atomic.Int64
 	givenUp atomic.Bool
+}
+
+// Flags returns what cannot be done through m.
+func (m *Mount) Flags() MountFlags { return MountFlags(m.flags.Load()) }
+
+// SetFlags changes that.
+func (m *Mount) SetFlags(f MountFlags) { m.flags.Store(uint32(f)) }
+
+// Lock makes what is forbidden now stay so (MNT_LOCK_READONLY and its like): guests may
+// mount, and who made m means it. It is called before the first task runs.
+func (m *Mount) Lock() { m.locked = m.Flags() }
+
+// Restrict changes the flags as a guest may (MS_REMOUNT): EPERM if that would allow what
+// is locked.
+func (m *Mount) Restrict(f MountFlags) error {
+	if m.locked&^f&^NoAtime != 0 {
+		return linux.EPERM
+	}
+	m.SetFlags(f)
+	return nil
 }
 
 // FileSystem returns what is mounted.
@@ -80,13 +114,13 @@ func (m *Mount) put() {
 
 // hold makes p's mount busy, drop undoes it. A file without a path is on none.
 func (p Path) hold() {
-	if p.Mount != nil && p.Mount != anonMount {
+	if p.Mount != nil && !p.Mount.loose {
 		p.Mount.users.Add(1)
 	}
 }
 
 func (p Path) drop() {
-	if p.Mount != nil && p.Mount != anonMount {
+	if p.Mount != nil && !p.Mount.loose {
 		p.Mount.put()
 	}
 }
@@ -122,12 +156,67 @@ func (p Path) Deleted() bool { return p.Dentry.gone.Load() }
 
 // NewVFS returns a tree whose root is fs.
 func NewVFS(fs FileSystem, source string, flags MountFlags) *VFS {
-	v := &VFS{lastID: 1}
+	v := &VFS{lastID: new(atomic.Int64), id: namespace.NewID()}
 	sb := &super{fs: fs}
-	m := &Mount{ID: 1, Flags: flags, Source: source, vfs: v, sb: sb, root: newRoot(sb)}
+	m := &Mount{ID: v.nextID(), Source: source, vfs: v, sb: sb, root: newRoot(sb)}
+	m.SetFlags(flags)
 	m.users.Store(1)
 	v.mounts.Store(&mountTable{at: map[mountKey]*Mount{}, list: []*Mount{m}})
 	return v
+}
+
+func (v *VFS) nextID() int { return int(v.lastID.Add(1)) }
+
+// ID implements namespace.Object.
+func (v *VFS) ID() namespace.ID { return v.id }
+
+// Inc adds a reference. The caller must hold one.
+func (v *VFS) Inc() { v.refs.Inc() }
+
+// TryInc implements namespace.Object.
+func (v *VFS) TryInc() bool { return v.refs.TryInc() }
+
+// Dec drops a reference. The last gives up every mount: each file system is released
+// when the last open file or working directory on it is.
+func (v *VFS) Dec() {
+	if v.refs.Dec() {
+		for _, m := range v.Mounts() {
+			m.at.unmounted()
+			m.put()
+		}
+	}
+}
+
+// Copy returns a namespace with the same mounts, and what x's root and working directory
+// are in it (copy_mnt_ns).
+func (v *VFS) Copy(x *FSContext) (*VFS, *FSContext) {
+	n := &VFS{Devices: v.Devices, FIFO: v.FIFO, Memory: v.Memory, New: v.New, lastID: v.lastID, id: namespace.NewID()}
+	v.change.Lock()
+	defer v.change.Unlock()
+	old := v.mounts.Load()
+	t := &mountTable{at: make(map[mountKey]*Mount, len(old.at)), list: make([]*Mount, 0, len(old.list))}
+	twin := make(map[*Mount]*Mount, len(old.list))
+	for _, o := range old.list { // a mount comes after its parent
+		o.sb.mounts.Inc()
+		m := &Mount{ID: v.nextID(), Source: o.Source, Options: o.Options, Part: o.Part, locked: o.locked,
+			vfs: n, sb: o.sb, root: o.root, parent: twin[o.parent], at: o.at}
+		m.SetFlags(o.Flags())
+		m.users.Store(1)
+		twin[o] = m
+		t.list = append(t.list, m)
+		if m.parent != nil {
+			t.at[mountKey{m.parent, m.at}] = m
+			m.at.mounts.Add(1)
+		}
+	}
+	n.mounts.Store(t)
+	root, cwd, umask := x.Get()
+	for _, p := range []*Path{&root, &cwd} {
+		if m := twin[p.Mount]; m != nil {
+			p.Mount = m
+		}
+	}
+	return n, NewFSContext(root, cwd, umask)
 }
 
 // Root returns the root of the tree.
@@ -139,24 +228,65 @@ func (v *VFS) Root() Path {
 // MountAt mounts fs on at.
 func (v *VFS) MountAt(fs FileSystem, at Path, source, options string, flags MountFlags) (*Mount, error) {
 	sb := &super{fs: fs}
-	return v.attach(&Mount{Flags: flags, Source: source, Options: options, sb: sb, root: newRoot(sb)}, at)
+	m := &Mount{Source: source, Options: options, sb: sb, root: newRoot(sb)}
+	m.SetFlags(flags)
+	return v.attach(m, at)
 }
+
+// A Mountable is a file that no file system holds which can be bound somewhere all the
+// same. Mounted returns the file system that it is there.
+type Mountable interface{ Mounted() (FileSystem, error) }
+
+// A Titled is a file system that says what of it mountinfo is to show.
+type Titled interface{ Title() string }
 
 // Bind mounts what is at from on at (MS_BIND).
 func (v *VFS) Bind(from, at Path, flags MountFlags) (*Mount, error) {
-	if from.Mount == anonMount || !from.Mount.sb.mounts.TryInc() {
+	m := &Mount{Source: from.Mount.Source, Options: from.Mount.Options, locked: from.Mount.locked, sb: from.Mount.sb, root: from.Dentry}
+	if from.Mount.loose {
+		i, ok := from.Inode().(Mountable)
+		if !ok {
+			return nil, linux.EINVAL
+		}
+		fs, err := i.Mounted()
+		if err != nil {
+			return nil, err
+		}
+		m.Source, m.sb = fs.Type(), &super{fs: fs}
+		m.root = newRoot(m.sb)
+	} else if !from.Mount.sb.mounts.TryInc() {
 		return nil, linux.EINVAL
 	}
-	m := &Mount{
-		Flags: flags | from.Mount.Flags, Source: from.Mount.Source, Options: from.Mount.Options,
-		sb: from.Mount.sb, root: from.Dentry,
-	}
+	m.SetFlags(flags | from.Mount.Flags())
 	if _, err := v.attach(m, at); err != nil {
 		m.users.Store(1)
 		m.put()
 		return nil, err
 	}
 	return m, nil
+}
+
+// BindTree is Bind, and of what is mounted below too if all is true (MS_REC).
+func (v *VFS) BindTree(from, at Path, all bool) error {
+	old := v.Mounts()
+	top, err := v.Bind(from, at, 0)
+	if err != nil || !all {
+		return err
+	}
+	twin := map[*Mount]*Mount{from.Mount: top}
+	for _, o := range old { // a mount comes after its parent
+		parent := twin[o.parent]
+		if parent == nil || o.parent == from.Mount && !o.at.isUnder(from.Dentry) {
+			continue
+		}
+		m, err := v.Bind(Path{o, o.root}, Path{parent, o.at}, 0)
+		if err != nil {
+			_ = v.Unmount(Path{top, top.root}, Lazily) // all or nothing
+			return err
+		}
+		twin[o] = m
+	}
+	return nil
 }
 
 func (v *VFS) attach(m *Mount, at Path) (*Mount, error) {
@@ -169,9 +299,11 @@ func (v *VFS) attach(m *Mount, at Path) (*Mount, error) {
 	if !slices.Contains(old.list, at.Mount) {
 		return nil, linux.EINVAL // a file without a path, or a mount that is gone
 	}
-	v.lastID++
+	if len(old.list) >= maxMounts {
+		return nil, linux.ENOSPC
+	}
 	m.users.Store(1)
-	m.ID, m.vfs, m.parent, m.at = v.lastID, v, at.Mount, at.Dentry
+	m.ID, m.vfs, m.parent, m.at = v.nextID(), v, at.Mount, at.Dentry
 	t := &mountTable{at: map[mountKey]*Mount{}, list: append(slices.Clone(old.list), m)}
 	for k, o := range old.at {
 		t.at[k] = o
@@ -217,18 +349,10 @@ func (v *VFS) Unmount(p Path, how Detach) error {
 	}
 	v.mounts.Store(t)
 	for _, o := range gone {
-		o.at.mounts.Add(-1)
+		o.at.unmounted()
 		o.put()
 	}
 	return nil
-}
-
-// Release gives up every mount: each file system is released when the last open file
-// or working directory on it is.
-func (v *VFS) Release() {
-	for _, m := range v.Mounts() {
-		m.put()
-	}
 }
 
 // isOn reports whether m is a or is mounted somewhere below it.
@@ -260,6 +384,9 @@ func (m *Mount) Parent() *Mount {
 func (v *VFS) RootName(m *Mount) string {
 	if m.Part != "" {
 		return m.Part
+	}
+	if t, ok := m.sb.fs.(Titled); ok {
+		return t.Title()
 	}
 	s := ""
 	for d := m.root; d.parent() != nil; d = d.parent() {
@@ -310,7 +437,7 @@ func (v *VFS) PathName(root, p Path) string {
 	switch {
 	case p.IsZero():
 		return ""
-	case p.Mount == anonMount:
+	case p.Mount.loose:
 		return p.Dentry.name()
 	}
 	s, ok := v.pathFrom(root, p)

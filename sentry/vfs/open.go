@@ -218,14 +218,14 @@ func (v *VFS) OpenPath(c *Ctx, p Path, flags uint32) (*File, error) {
 	case linux.S_IFSOCK:
 		return nil, linux.ENXIO
 	case linux.S_IFCHR, linux.S_IFBLK:
-		if p.Mount.Flags&NoDev != 0 {
+		if p.Mount.Flags()&NoDev != 0 {
 			return nil, linux.EACCES
 		}
 	}
 	if err := Permission(c, inode, want); err != nil {
 		return nil, err
 	}
-	if k := inode.Kind(); write && p.Mount.Flags&ReadOnly != 0 && (k == linux.S_IFREG || k == linux.S_IFDIR) {
+	if k := inode.Kind(); write && p.Mount.Flags()&ReadOnly != 0 && (k == linux.S_IFREG || k == linux.S_IFDIR) {
 		return nil, linux.EROFS
 	}
 	if flags&linux.O_NOATIME != 0 {
@@ -310,7 +310,7 @@ func MakeDev(major, minor uint32) uint64 {
 
 // MayExecute reports whether the file at p can be executed (do_open_execat).
 func MayExecute(c *Ctx, p Path) error {
-	if p.Inode().Kind() != linux.S_IFREG || p.Mount.Flags&NoExec != 0 {
+	if p.Inode().Kind() != linux.S_IFREG || p.Mount.Flags()&NoExec != 0 {
 		return linux.EACCES
 	}
 	return Permission(c, p.Inode(), MayExec)

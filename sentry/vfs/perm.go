@@ -63,7 +63,7 @@ func owns(c *Ctx, at *Attr) bool {
 
 // mayChange reports whether names in the directory can be changed.
 func mayChange(c *Ctx, dir Path) error {
-	if dir.Mount.Flags&ReadOnly != 0 {
+	if dir.Mount.Flags()&ReadOnly != 0 {
 		return linux.EROFS
 	}
 	return Permission(c, dir.Inode(), MayWrite|MayExec)

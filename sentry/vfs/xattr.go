@@ -12,7 +12,7 @@ const capabilityXattr = "security.capability"
 
 // mayXattr reports whether c may access the attribute (xattr_permission).
 func mayXattr(c *Ctx, p Path, name string, want Access) error {
-	if want == MayWrite && p.Mount != nil && p.Mount.Flags&ReadOnly != 0 {
+	if want == MayWrite && p.Mount != nil && p.Mount.Flags()&ReadOnly != 0 {
 		return linux.EROFS
 	}
 	space, rest, _ := strings.Cut(name, ".")

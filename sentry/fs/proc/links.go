@@ -8,8 +8,10 @@ import (
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/auth"
+	"glovebox/sentry/fs/nsfs"
 	"glovebox/sentry/fs/synth"
 	"glovebox/sentry/kernel"
+	"glovebox/sentry/namespace"
 	"glovebox/sentry/vfs"
 )
 
@@ -74,38 +76,47 @@ func exeLink(p *process) vfs.Inode {
 	})
 }
 
-// firstNamespaces are the inode numbers of the first namespace of each kind
-// (include/linux/proc_ns.h).
-var firstNamespaces = [...]struct {
-	name string
-	ino  uint32
-}{
-	{"cgroup", 0xeffffffb},
-	{"ipc", 0xefffffff},
-	{"mnt", 0xf0000000},
-	{"net", 0xf0000098},
-	{"pid", 0xeffffffc},
-	{"pid_for_children", 0xeffffffc},
-	{"time", 0xeffffffa},
-	{"time_for_children", 0xeffffffa},
-	{"user", 0xeffffffd},
-	{"uts", 0xeffffffe},
+// namespaces are the links in /proc/PID/ns. Of some kinds there is only one, with the
+// number that Linux gives the first (include/linux/proc_ns.h).
+var namespaces = []entry{
+	only(nsfs.Cgroup, "cgroup", 0xeffffffb),
+	nsLink(nsfs.IPC, "ipc", func(t *kernel.Task) namespace.Object { return t.IPC() }),
+	nsLink(nsfs.Mount, "mnt", func(t *kernel.Task) namespace.Object {
+		if m := t.MountNamespace(); m != nil {
+			return m
+		}
+		return nil
+	}),
+	nsLink(nsfs.Net, "net", func(t *kernel.Task) namespace.Object {
+		if n := t.NetNamespace(); n != nil {
+			return n
+		}
+		return nil
+	}),
+	nsLink(nsfs.PID, "pid", func(t *kernel.Task) namespace.Object { return t.PIDNamespace() }),
+	nsLink(nsfs.PID, "pid_for_children", func(t *kernel.Task) namespace.Object { return t.PIDNamespace() }),
+	only(nsfs.Time, "time", 0xeffffffa),
+	only(nsfs.Time, "time_for_children", 0xeffffffa),
+	only(nsfs.User, "user", 0xeffffffd),
+	nsLink(nsfs.UTS, "uts", func(t *kernel.Task) namespace.Object { return t.UTS() }),
 }
 
-// namespaces are the links in /proc/PID/ns. They can be read and compared but
-// lead nowhere: there is one namespace of each kind.
-var namespaces = func() (list []entry) {
-	for _, n := range firstNamespaces {
-		kind, _, _ := strings.Cut(n.name, "_")
-		target := fmt.Sprintf("%s:[%d]", kind, n.ino)
-		list = append(list, entry{n.name, linux.S_IFLNK, func(p *process) vfs.Inode {
-			return p.fs.Magic(p.meta(0o777),
-				func(c *vfs.Ctx) (string, error) { return target, p.check(c) },
-				func(*vfs.Ctx) (vfs.Path, error) { return vfs.Path{}, linux.EACCES })
-		}})
-	}
-	return list
-}()
+func only(k nsfs.Kind, name string, id namespace.ID) entry {
+	return nsLink(k, name, func(*kernel.Task) namespace.Object { return namespace.Only{Number: id} })
+}
+
+// nsLink is the link to the namespace that of returns; nil for a process that has exited.
+func nsLink(k nsfs.Kind, name string, of func(*kernel.Task) namespace.Object) entry {
+	return entry{name, linux.S_IFLNK, func(p *process) vfs.Inode {
+		return p.magic(func() (vfs.Path, error) {
+			o := of(p.live())
+			if o == nil {
+				return vfs.Path{}, linux.ENOENT
+			}
+			return nsfs.Path(k, o), nil
+		})
+	}}
+}
 
 // commFile is /proc/PID/comm, which the process itself may write.
 func commFile(p *process) vfs.Inode {

@@ -34,18 +34,18 @@ func source(m *vfs.Mount) string {
 // options are the flags of a mount.
 func options(m *vfs.Mount) string {
 	s := "rw"
-	if m.Flags&vfs.ReadOnly != 0 {
+	if m.Flags()&vfs.ReadOnly != 0 {
 		s = "ro"
 	}
 	for _, f := range [...]struct {
 		flag vfs.MountFlags
 		name string
 	}{{vfs.NoSuid, ",nosuid"}, {vfs.NoDev, ",nodev"}, {vfs.NoExec, ",noexec"}} {
-		if m.Flags&f.flag != 0 {
+		if m.Flags()&f.flag != 0 {
 			s += f.name
 		}
 	}
-	if m.Flags&vfs.NoAtime != 0 {
+	if m.Flags()&vfs.NoAtime != 0 {
 		return s + ",noatime"
 	}
 	return s + ",relatime"

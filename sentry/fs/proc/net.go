@@ -7,23 +7,12 @@ import (
 	"net/netip"
 
 	"glovebox/abi/linux"
+	"glovebox/sentry/net/netns"
 	"glovebox/sentry/net/socket"
 	"glovebox/sentry/net/stack"
 )
 
-// A Network is what /proc/net shows: all of it nothing if there is none.
-type Network interface {
-	// Stack returns the interfaces, addresses, routes and neighbours.
-	Stack() (*stack.Stack, error)
-	// Entries returns the sockets, by ID.
-	Entries() []socket.Entry
-	// FirstPort is the first that everybody may bind
-	// (net.ipv4.ip_unprivileged_port_start).
-	FirstPort() int
-	SetFirstPort(int) error
-}
-
-// A Writer is a Network of somebody else's, who writes files of /proc/net: the host.
+// A Writer is an Internet of somebody else's, who writes files of /proc/net: the host.
 type Writer interface {
 	// ProcNet returns what one holds; false for one that is not among them.
 	ProcNet(name string) ([]byte, bool)
@@ -34,22 +23,31 @@ type Writer interface {
 // written is a file that the network's Writer writes, or else f.
 func written(name string, f func(*process, *bytes.Buffer)) entry {
 	return show(name, func(p *process, w *bytes.Buffer) {
-		if n, ok := p.fs.net.(Writer); ok {
-			if b, ok := n.ProcNet(name); ok {
-				w.Write(b)
-				return
+		if n := p.net(); n != nil {
+			if n, ok := n.Internet.(Writer); ok {
+				if b, ok := n.ProcNet(name); ok {
+					w.Write(b)
+					return
+				}
 			}
 		}
 		f(p, w)
 	})
 }
 
-// engine returns the network's stack, nil if there is none.
-func (fs *tree) engine() *stack.Stack {
-	if fs.net == nil {
+// net returns the network namespace that p is in, nil for a process that has exited.
+func (p *process) net() *netns.Namespace {
+	n, _ := p.live().NetNamespace().(*netns.Namespace)
+	return n
+}
+
+// engine returns its stack, nil if there is none.
+func (p *process) engine() *stack.Stack {
+	n := p.net()
+	if n == nil {
 		return nil
 	}
-	st, err := fs.net.Stack()
+	st, err := n.Stack()
 	if err != nil {
 		return nil
 	}
@@ -58,7 +56,7 @@ func (fs *tree) engine() *stack.Stack {
 
 // nics are the interfaces.
 func (p *process) nics() []stack.NIC {
-	if st := p.fs.engine(); st != nil {
+	if st := p.engine(); st != nil {
 		return st.NICs()
 	}
 	return nil
@@ -92,10 +90,10 @@ var netEntries = []entry{
 }
 
 func (p *process) entries() []socket.Entry {
-	if p.fs.net == nil {
-		return nil
+	if n := p.net(); n != nil {
+		return n.Entries()
 	}
-	return p.fs.net.Entries()
+	return nil
 }
 
 // words is an address as Linux prints it: as it lies in memory.
@@ -182,7 +180,7 @@ const (
 func netRoute(p *process, w *bytes.Buffer) {
 	line := func(s string) { fmt.Fprintf(w, "%-127s\n", s) }
 	line("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT")
-	st := p.fs.engine()
+	st := p.engine()
 	if st == nil {
 		return
 	}
@@ -206,7 +204,7 @@ func netRoute(p *process, w *bytes.Buffer) {
 }
 
 func netRoute6(p *process, w *bytes.Buffer) {
-	st := p.fs.engine()
+	st := p.engine()
 	if st == nil {
 		return
 	}
@@ -246,7 +244,7 @@ func netIf6(p *process, w *bytes.Buffer) {
 
 func netARP(p *process, w *bytes.Buffer) {
 	w.WriteString("IP address       HW type     Flags       HW address            Mask     Device\n")
-	st := p.fs.engine()
+	st := p.engine()
 	for _, nic := range p.nics() {
 		for _, n := range st.Neighbours(nic.ID) {
 			if !n.IP.Is4() {
@@ -269,7 +267,7 @@ func netARP(p *process, w *bytes.Buffer) {
 // netSNMP is the counters of RFC 1213, as far as the engine counts.
 func netSNMP(p *process, w *bytes.Buffer) {
 	var c stack.Counters
-	if st := p.fs.engine(); st != nil {
+	if st := p.engine(); st != nil {
 		c = st.Counters()
 	}
 	established := 0

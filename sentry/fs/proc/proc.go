@@ -15,6 +15,7 @@ import (
 	"glovebox/abi/linux"
 	"glovebox/sentry/fs/synth"
 	"glovebox/sentry/kernel"
+	"glovebox/sentry/net/netns"
 	"glovebox/sentry/vfs"
 )
 
@@ -27,8 +28,8 @@ type Options struct {
 	Cgroup *kernel.Cgroup
 	// UIDMap and GIDMap are the files of those names; "" where ids are the host's.
 	UIDMap, GIDMap string
-	// Net is the network; nil if there is none.
-	Net Network
+	// Net is the container's network; nil if there is none.
+	Net *netns.Namespace
 }
 
 // A tree makes the files of one proc file system.
@@ -39,7 +40,7 @@ type tree struct {
 	cg   *kernel.Cgroup
 
 	uidMap, gidMap string
-	net            Network
+	net            *netns.Namespace
 }
 
 // New returns a proc file system.

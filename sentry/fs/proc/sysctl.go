@@ -16,6 +16,7 @@ import (
 	"glovebox/sentry/fs/synth"
 	"glovebox/sentry/ipc"
 	"glovebox/sentry/kernel"
+	"glovebox/sentry/net/netns"
 	"glovebox/sentry/vfs"
 )
 
@@ -202,7 +203,7 @@ func (fs *tree) lentSysctls(settings map[string]string) *synth.Dir {
 }
 
 func (fs *tree) netSysctls() *synth.Dir {
-	if w, ok := fs.net.(Writer); ok {
+	if w, ok := fs.lent(); ok {
 		return fs.lentSysctls(w.Settings())
 	}
 	ipv4 := fs.dir().
@@ -214,14 +215,15 @@ func (fs *tree) netSysctls() *synth.Dir {
 		Add("tcp_mem", fs.text("45981\t61311\t91962\n")).
 		Add("udp_mem", fs.text("91965\t122623\t183930\n")).
 		Add("tcp_allowed_congestion_control", fs.text("reno cubic\n")).
-		Add("ip_unprivileged_port_start", fs.firstPort()).
+		Add("ip_unprivileged_port_start", fs.netSetting((*netns.Namespace).FirstPort, (*netns.Namespace).SetFirstPort)).
+		Add("ip_forward", fs.netSetting((*netns.Namespace).Forwards, (*netns.Namespace).SetForwards)).
 		Add("conf", fs.interfaces(map[string]uint64{"forwarding": 0, "rp_filter": 0, "accept_redirects": 0, "send_redirects": 1,
 			"accept_source_route": 0, "arp_ignore": 0, "arp_announce": 0, "route_localnet": 0, "log_martians": 0})).
 		Add("neigh", fs.interfaces(map[string]uint64{"gc_thresh1": 128, "gc_thresh2": 512, "gc_thresh3": 1024})).
 		Add("tcp_congestion_control", fs.text("cubic\n")).
 		Add("tcp_available_congestion_control", fs.text("reno cubic\n"))
 	fs.numbers(ipv4, map[string]uint64{
-		"ip_forward": 0, "ip_nonlocal_bind": 0, "ip_default_ttl": 64,
+		"ip_nonlocal_bind": 0, "ip_default_ttl": 64,
 		"tcp_fin_timeout": 60, "tcp_keepalive_time": 7200, "tcp_keepalive_intvl": 75, "tcp_keepalive_probes": 9,
 		"tcp_max_syn_backlog": 1024, "tcp_syncookies": 1, "tcp_tw_reuse": 2, "tcp_sack": 1, "tcp_timestamps": 1,
 		"tcp_window_scaling": 1, "tcp_fastopen": 0, "tcp_retries1": 3, "tcp_retries2": 15, "tcp_syn_retries": 6, "tcp_synack_retries": 5, "tcp_ecn": 2, "tcp_max_tw_buckets": 65536,
@@ -253,23 +255,39 @@ func (fs *tree) interfaces(values map[string]uint64) *synth.Dir {
 	return d
 }
 
-// firstPort is net.ipv4.ip_unprivileged_port_start.
-func (fs *tree) firstPort() vfs.Inode {
+// lent returns the network of somebody else's that the container is in, if it is.
+func (fs *tree) lent() (Writer, bool) {
 	if fs.net == nil {
-		return fs.number(1024)
+		return nil, false
 	}
-	return fs.File(synth.Meta{Perm: 0o644}, func(_ *vfs.Ctx, w *bytes.Buffer) error {
-		fmt.Fprintln(w, fs.net.FirstPort())
+	w, ok := fs.net.Internet.(Writer)
+	return w, ok
+}
+
+// netSetting is a number of the network namespace that the reader is in.
+func (fs *tree) netSetting(get func(*netns.Namespace) int, set func(*netns.Namespace, int) error) vfs.Inode {
+	of := func(c *vfs.Ctx) *netns.Namespace {
+		if t := caller(c); t != nil {
+			n, _ := t.Files().Net.(*netns.Namespace)
+			return n
+		}
+		return fs.net
+	}
+	return fs.File(synth.Meta{Perm: 0o644}, func(c *vfs.Ctx, w *bytes.Buffer) error {
+		if n := of(c); n != nil {
+			fmt.Fprintln(w, get(n))
+		}
 		return nil
 	}, func(c *vfs.Ctx, p []byte) error {
-		n, err := strconv.ParseUint(strings.TrimSpace(string(p)), 10, 16)
+		v, err := strconv.ParseUint(strings.TrimSpace(string(p)), 10, 16)
+		n := of(c)
 		switch {
-		case !c.Creds.Has(auth.CapNetAdmin):
+		case n == nil || !c.Creds.Has(auth.CapNetAdmin):
 			return linux.EPERM
 		case err != nil:
 			return linux.EINVAL
 		}
-		return fs.net.SetFirstPort(int(n))
+		return set(n, int(v))
 	})
 }
 

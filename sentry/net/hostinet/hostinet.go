@@ -85,6 +85,12 @@ func (ns *Namespace) FirstPort() int { return ns.host.FirstPort }
 // SetFirstPort refuses: it is the host's.
 func (ns *Namespace) SetFirstPort(int) error { return linux.EPERM }
 
+// Forwards says that nothing is passed on in the sandbox's name.
+func (ns *Namespace) Forwards() int { return 0 }
+
+// SetForwards refuses: it is the host's.
+func (ns *Namespace) SetForwards(int) error { return linux.EPERM }
+
 // Stack says that there is no engine.
 func (ns *Namespace) Stack() (*stack.Stack, error) { return nil, linux.EOPNOTSUPP }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // Ioctl implements vfs.FileOps.
-func (s *Socket) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (uintptr, error) {
+func (s *Socket) Ioctl(c *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (uintptr, error) {
 	a := guest.Addr(arg)
 	switch cmd {
 	case linux.SIOCINQ, linux.SIOCOUTQ, linux.SIOCATMARK:
@@ -22,7 +22,7 @@ func (s *Socket) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (ui
 		_, err = mem.CopyOut(a, linux.Bytes(&n))
 		return 0, err
 	}
-	return s.ns.Netdevice(mem, cmd, a)
+	return s.ns.Netdevice(c, mem, cmd, a)
 }
 
 // queued is an ioctl whose answer is a number.
@@ -34,7 +34,7 @@ func (s *Socket) queued(cmd uint32) (uint32, error) {
 
 // Netdevice answers what netdevice(7) asks, of any socket, whatever its family: all
 // that are told by a struct ifreq.
-func (ns *Namespace) Netdevice(mem guest.Memory, cmd uint32, a guest.Addr) (uintptr, error) {
+func (ns *Namespace) Netdevice(_ *vfs.Ctx, mem guest.Memory, cmd uint32, a guest.Addr) (uintptr, error) {
 	if cmd == linux.SIOCGIFCONF {
 		return 0, ns.ifconf(mem, a)
 	}

@@ -23,6 +23,11 @@ import (
 // A Namespace is a network namespace's Internet. The zero value has lo and nothing
 // else once it is used.
 type Namespace struct {
+	// Owner is what sockets hold; nil for nothing. Down says that lo is down at first.
+	// Both are set before the first socket is made.
+	Owner Owner
+	Down  bool
+
 	once  sync.Once
 	stack *stack.Stack // set by once
 	err   error        // set by once
@@ -30,6 +35,7 @@ type Namespace struct {
 	// firstPort is the first port that everybody may bind
 	// (net.ipv4.ip_unprivileged_port_start), less 1024.
 	firstPort atomic.Int32
+	forwards  atomic.Int32
 
 	mu      sync.Mutex // a leaf
 	sockets map[*Socket]struct{}
@@ -37,8 +43,26 @@ type Namespace struct {
 
 // Stack returns the engine, which is made now if it was not before.
 func (ns *Namespace) Stack() (*stack.Stack, error) {
-	ns.once.Do(func() { ns.stack, ns.err = stack.New() })
+	ns.once.Do(func() {
+		if ns.stack, ns.err = stack.New(); ns.err == nil && !ns.Down {
+			ns.err = ns.stack.SetUp(stack.LoopbackNIC, true)
+		}
+	})
 	return ns.stack, ns.err
+}
+
+// Close ends the engine. There are no sockets any more.
+func (ns *Namespace) Close() {
+	ns.once.Do(func() { ns.err = linux.ENODEV })
+	if ns.stack != nil {
+		go ns.stack.Close() // it waits for connections that end by themselves
+	}
+}
+
+// An Owner is what the sockets of a namespace hold.
+type Owner interface {
+	Inc()
+	Dec()
 }
 
 // FirstPort is the first port that everybody may bind.
@@ -48,6 +72,19 @@ func (ns *Namespace) FirstPort() int { return int(ns.firstPort.Load()) + 1024 }
 func (ns *Namespace) SetFirstPort(n int) error {
 	ns.firstPort.Store(int32(n - 1024))
 	return nil
+}
+
+// Forwards is 1 if packets of others are passed on (net.ipv4.ip_forward).
+func (ns *Namespace) Forwards() int { return int(ns.forwards.Load()) }
+
+// SetForwards changes it.
+func (ns *Namespace) SetForwards(n int) error {
+	st, err := ns.Stack()
+	if err != nil {
+		return err
+	}
+	ns.forwards.Store(int32(min(n, 1)))
+	return st.SetForwarding(n != 0)
 }
 
 // NICs returns the interfaces by number.
@@ -82,6 +119,9 @@ func (ns *Namespace) add(s *Socket) {
 		ns.sockets = map[*Socket]struct{}{}
 	}
 	ns.sockets[s] = struct{}{}
+	if ns.Owner != nil {
+		ns.Owner.Inc()
+	}
 }
 
 // remove forgets s, and returns how many are left.

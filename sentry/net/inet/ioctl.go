@@ -6,13 +6,14 @@ import (
 	"net/netip"
 
 	"glovebox/abi/linux"
+	"glovebox/sentry/auth"
 	"glovebox/sentry/guest"
 	"glovebox/sentry/net/stack"
 	"glovebox/sentry/vfs"
 )
 
 // Ioctl implements vfs.FileOps (inet_ioctl, tcp_ioctl, udp_ioctl, dev_ioctl).
-func (s *Socket) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (uintptr, error) {
+func (s *Socket) Ioctl(c *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (uintptr, error) {
 	a := guest.Addr(arg)
 	switch cmd {
 	case linux.SIOCINQ, linux.SIOCOUTQ, linux.SIOCATMARK:
@@ -23,7 +24,7 @@ func (s *Socket) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (ui
 		_, err = mem.CopyOut(a, linux.Bytes(&n))
 		return 0, err
 	}
-	return s.ns.Netdevice(mem, cmd, a)
+	return s.ns.Netdevice(c, mem, cmd, a)
 }
 
 // queued is what waits to be read or sent.
@@ -51,11 +52,16 @@ func (s *Socket) queued(cmd uint32) (n int32, err error) {
 	return n, nil
 }
 
-// Netdevice answers what netdevice(7) asks: of any socket, whatever its family.
-func (ns *Namespace) Netdevice(mem guest.Memory, cmd uint32, a guest.Addr) (uintptr, error) {
+// Netdevice answers what netdevice(7) asks, of any socket, whatever its family, and
+// changes what it may.
+func (ns *Namespace) Netdevice(c *vfs.Ctx, mem guest.Memory, cmd uint32, a guest.Addr) (uintptr, error) {
 	answer, ok := netdevice[cmd]
-	if !ok && cmd != linux.SIOCGIFCONF {
+	change := configuring[cmd]
+	switch {
+	case !ok && change == nil && cmd != linux.SIOCGIFCONF:
 		return 0, linux.ENOTTY
+	case change != nil && !c.Creds.Has(auth.CapNetAdmin):
+		return 0, linux.EPERM
 	}
 	st, err := ns.Stack()
 	if err != nil {
@@ -71,6 +77,9 @@ func (ns *Namespace) Netdevice(mem guest.Memory, cmd uint32, a guest.Addr) (uint
 	n, err := find(st, req[:], cmd == linux.SIOCGIFNAME)
 	if err != nil {
 		return 0, err
+	}
+	if change != nil {
+		return 0, change(st, n, req[:])
 	}
 	if err := answer(n, req[:]); err != nil {
 		return 0, err

@@ -240,6 +240,9 @@ func (s *Socket) Release() {
 	s.errs = nil
 	s.recvMu.Unlock()
 	s.queue.Notify(wait.All)
+	if s.ns.Owner != nil {
+		s.ns.Owner.Dec()
+	}
 }
 
 // linger tells the engine of SO_LINGER. Only without a time does it matter: a file is

@@ -5,6 +5,7 @@ import (
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/auth"
+	"glovebox/sentry/kernel"
 	"glovebox/sentry/vfs"
 )
 
@@ -18,6 +19,7 @@ type request struct {
 	seq, port  uint32
 	data       []byte // after struct nlmsghdr
 	admin      bool   // may change things
+	task       *kernel.Task
 	raw        []byte
 	answered   bool // by a dump, which ends by itself
 }
@@ -40,7 +42,7 @@ func (s *Socket) receive(c *vfs.Ctx, p []byte) {
 		}
 		r := &request{typ: binary.NativeEndian.Uint16(p[4:]), flags: binary.NativeEndian.Uint16(p[6:]),
 			seq: binary.NativeEndian.Uint32(p[8:]), port: id, data: p[linux.SizeOfNlmsghdr:n], raw: p[:n],
-			admin: c.Creds.Has(auth.CapNetAdmin)}
+			admin: c.Creds.Has(auth.CapNetAdmin), task: taskOf(c.Task)}
 		var err error
 		if r.flags&linux.NLM_F_REQUEST != 0 && r.typ >= linux.NLMSG_MIN_TYPE {
 			err = protocols[s.Protocol](s, r)
@@ -186,15 +188,19 @@ func (r *request) attributes(n int) (map[uint16][]byte, error) {
 	if len(r.data) < n {
 		return nil, linux.EINVAL
 	}
-	p := r.data[n:]
+	return nested(r.data[n:])
+}
+
+// nested returns the attributes in p.
+func nested(p []byte) (map[uint16][]byte, error) {
 	all := map[uint16][]byte{}
 	for len(p) >= 4 {
 		size := int(binary.NativeEndian.Uint16(p))
 		if size < 4 || size > len(p) {
 			return nil, linux.EINVAL
 		}
-		const nested = 0x8000
-		all[binary.NativeEndian.Uint16(p[2:])&^nested] = p[4:size]
+		const isNested = 0x8000
+		all[binary.NativeEndian.Uint16(p[2:])&^isNested] = p[4:size]
 		p = p[min(align(size), len(p)):]
 	}
 	return all, nil

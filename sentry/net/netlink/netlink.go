@@ -9,6 +9,7 @@ package netlink
 
 import (
 	"sync"
+	"weak"
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/net/socket"
@@ -27,11 +28,21 @@ type Network interface {
 // A Namespace makes the netlink sockets of a network namespace. It implements
 // socket.Family.
 type Namespace struct {
-	net Network // immutable
+	net   Network // immutable
+	owner Owner   // immutable; may be nil
 
 	mu    sync.Mutex       // a leaf
 	ports map[port]*Socket // guarded by mu
 	last  uint32           // guarded by mu
+	// ids are the numbers of other namespaces, lastNS the next one's. Guarded by mu.
+	ids    map[weak.Pointer[stack.Stack]]uint32
+	lastNS uint32
+}
+
+// An Owner is what the sockets of a namespace hold.
+type Owner interface {
+	Inc()
+	Dec()
 }
 
 // A port is what a socket is bound to: an address within a protocol.
@@ -40,8 +51,10 @@ type port struct {
 	id       uint32
 }
 
-// New returns the namespace of a network.
-func New(n Network) *Namespace { return &Namespace{net: n, ports: map[port]*Socket{}} }
+// New returns the namespace of a network, whose owner may be nil.
+func New(n Network, owner Owner) *Namespace {
+	return &Namespace{net: n, owner: owner, ports: map[port]*Socket{}}
+}
 
 // protocols is what there is, and what handles its messages.
 var protocols = map[int]handler{
@@ -59,6 +72,9 @@ func (ns *Namespace) Socket(_ *vfs.Ctx, typ, protocol int) (socket.Socket, error
 		return nil, linux.EPROTONOSUPPORT
 	}
 	s := &Socket{ns: ns}
+	if ns.owner != nil {
+		ns.owner.Inc()
+	}
 	s.Domain, s.Type, s.Protocol, s.ID = linux.AF_NETLINK, typ, protocol, socket.NextID()
 	s.rcvbuf, s.sndbuf = defaultBuf, defaultBuf
 	return s, nil

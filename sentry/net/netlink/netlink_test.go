@@ -28,6 +28,9 @@ func newNetwork(t testing.TB) *network {
 		t.Fatal(err)
 	}
 	t.Cleanup(st.Close)
+	if err := st.SetUp(stack.LoopbackNIC, true); err != nil {
+		t.Fatal(err)
+	}
 	return &network{st: st}
 }
 
@@ -37,7 +40,7 @@ func ctx() *vfs.Ctx {
 
 func open(t testing.TB, n Network, protocol int) *Socket {
 	t.Helper()
-	s, err := New(n).Socket(ctx(), linux.SOCK_RAW, protocol)
+	s, err := New(n, nil).Socket(ctx(), linux.SOCK_RAW, protocol)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package netlink
 
 import (
-	"bytes"
 	"encoding/binary"
 	"net/netip"
 
@@ -16,13 +15,15 @@ var routes = map[uint16]func(s *Socket, st *stack.Stack, r *request) error{
 	linux.RTM_GETROUTE: getRoute,
 	linux.RTM_GETNEIGH: getNeigh,
 	linux.RTM_GETRULE:  getRule,
-	linux.RTM_NEWLINK:  setLink,
-	linux.RTM_SETLINK:  setLink,
+	linux.RTM_NEWLINK:  newLink,
+	linux.RTM_SETLINK:  newLink,
+	linux.RTM_DELLINK:  delLink,
 	linux.RTM_NEWADDR:  newAddr,
 	linux.RTM_DELADDR:  delAddr,
 	linux.RTM_NEWROUTE: newRoute,
 	linux.RTM_DELROUTE: delRoute,
 	linux.RTM_NEWNEIGH: newNeigh,
+	linux.RTM_GETNSID:  getNSID,
 }
 
 // route is rtnetlink_rcv_msg. Types come in fours: new, delete, get, set.
@@ -52,104 +53,6 @@ func route(s *Socket, r *request) error {
 		return err
 	}
 	return f(s, st, r)
-}
-
-const sizeOfIfinfomsg = 16
-
-// getLink is RTM_GETLINK: all, or the one of an index or a name.
-func getLink(s *Socket, st *stack.Stack, r *request) error {
-	nics := st.NICs()
-	if r.dump() {
-		return dumpAll(s, r, nics, linux.RTM_NEWLINK, putLink)
-	}
-	n, err := link(nics, r)
-	if err != nil {
-		return err
-	}
-	var b builder
-	b.begin(r, linux.RTM_NEWLINK, 0)
-	putLink(&b, n)
-	b.end()
-	s.reply(&b)
-	return nil
-}
-
-// link returns the interface that a message with a struct ifinfomsg means.
-func link(nics []stack.NIC, r *request) (stack.NIC, error) {
-	const altName = 53
-	attrs, err := r.attributes(sizeOfIfinfomsg)
-	if err != nil {
-		return stack.NIC{}, err
-	}
-	id := int32(binary.NativeEndian.Uint32(r.data[4:]))
-	name, ok := attrs[linux.IFLA_IFNAME]
-	if !ok {
-		name, ok = attrs[altName]
-	}
-	if id <= 0 && !ok {
-		return stack.NIC{}, linux.EINVAL
-	}
-	name, _, _ = bytes.Cut(name, []byte{0})
-	for _, n := range nics {
-		if id > 0 && n.ID == id || id <= 0 && n.Name == string(name) {
-			return n, nil
-		}
-	}
-	return stack.NIC{}, linux.ENODEV
-}
-
-func putLink(b *builder, n stack.NIC) {
-	broadcast := bytes.Repeat([]byte{0xff}, 6)
-	if n.Loopback {
-		broadcast = make([]byte, 6)
-	}
-	b.u8(0, 0)
-	b.u16(n.HardwareType)
-	b.u32(uint32(n.ID))
-	b.u32(n.Flags | linux.IFF_LOWER_UP)
-	b.u32(0)
-	b.attrString(linux.IFLA_IFNAME, n.Name)
-	b.attr32(linux.IFLA_TXQLEN, n.QueueLen)
-	b.attr8(linux.IFLA_OPERSTATE, n.OperState)
-	b.attr8(linux.IFLA_LINKMODE, 0)
-	b.attr32(linux.IFLA_MTU, n.MTU)
-	b.attr32(linux.IFLA_GROUP, 0)
-	b.attr32(linux.IFLA_PROMISCUITY, 0)
-	b.attr32(linux.IFLA_NUM_TX_QUEUES, 1)
-	b.attr32(linux.IFLA_NUM_RX_QUEUES, 1)
-	b.attr8(linux.IFLA_CARRIER, 1)
-	b.attrString(linux.IFLA_QDISC, "noqueue")
-	b.attr(linux.IFLA_ADDRESS, n.LinkAddr)
-	b.attr(linux.IFLA_BROADCAST, broadcast)
-	// struct rtnl_link_stats64 and its shorter sister begin alike.
-	const fields, fields64 = 24, 25
-	var s32 [fields * 4]byte
-	var s64 [fields64 * 8]byte
-	for i, v := range []uint64{n.Stats.RxPackets, n.Stats.TxPackets, n.Stats.RxBytes, n.Stats.TxBytes, 0, 0, n.Stats.RxDropped, n.Stats.TxDropped} {
-		binary.NativeEndian.PutUint32(s32[4*i:], uint32(v))
-		binary.NativeEndian.PutUint64(s64[8*i:], v)
-	}
-	b.attr(linux.IFLA_STATS64, s64[:])
-	b.attr(linux.IFLA_STATS, s32[:])
-}
-
-// setLink is RTM_NEWLINK and RTM_SETLINK: an interface is up, and can be named so.
-func setLink(_ *Socket, st *stack.Stack, r *request) error {
-	attrs, err := r.attributes(sizeOfIfinfomsg)
-	if err != nil {
-		return err
-	}
-	if _, ok := attrs[linux.IFLA_LINKINFO]; ok {
-		return linux.EOPNOTSUPP // a kind of interface that there is not
-	}
-	if _, err := link(st.NICs(), r); err != nil {
-		return err
-	}
-	f, change := binary.NativeEndian.Uint32(r.data[8:]), binary.NativeEndian.Uint32(r.data[12:])
-	if change&linux.IFF_UP != 0 && f&linux.IFF_UP == 0 {
-		return linux.EOPNOTSUPP
-	}
-	return nil
 }
 
 // An ifaddr is an address and its interface.
@@ -245,7 +148,7 @@ func readAddr(r *request) (nic int32, p netip.Prefix, err error) {
 }
 
 // newAddr is RTM_NEWADDR: with an address comes the way to its network.
-func newAddr(_ *Socket, st *stack.Stack, r *request) error {
+func newAddr(s *Socket, st *stack.Stack, r *request) error {
 	nic, p, err := readAddr(r)
 	switch {
 	case err != nil:
@@ -266,13 +169,14 @@ func newAddr(_ *Socket, st *stack.Stack, r *request) error {
 		}
 		return err
 	}
-	if p.Bits() < p.Addr().BitLen() {
-		st.AddRoute(stack.Route{Prefix: p.Masked(), NIC: nic})
+	if n, ok := st.NIC(nic); ok && n.Flags&linux.IFF_UP != 0 && p.Bits() < p.Addr().BitLen() {
+		st.AddRoute(stack.Connected(nic, p))
 	}
+	s.ns.tellAddr(st, linux.RTM_NEWADDR, nic, p)
 	return nil
 }
 
-func delAddr(_ *Socket, st *stack.Stack, r *request) error {
+func delAddr(s *Socket, st *stack.Stack, r *request) error {
 	nic, p, err := readAddr(r)
 	switch {
 	case err != nil:
@@ -286,6 +190,7 @@ func delAddr(_ *Socket, st *stack.Stack, r *request) error {
 	st.RemoveRoutes(func(o stack.Route) bool {
 		return o.NIC == nic && o.Prefix == p.Masked() && !o.Gateway.IsValid()
 	})
+	s.ns.tellAddr(st, linux.RTM_DELADDR, nic, p)
 	return nil
 }
 
@@ -314,18 +219,23 @@ func paths(st *stack.Stack) (all []path) {
 		}
 	}
 	for _, r := range st.Routes() {
-		p := path{Route: r, table: linux.RT_TABLE_MAIN, typ: linux.RTN_UNICAST, scope: linux.RT_SCOPE_LINK, proto: linux.RTPROT_KERNEL}
-		switch {
-		case loop[r.NIC] && r.Prefix.Addr().Is4():
-			p.table, p.typ, p.scope, p.Source = linux.RT_TABLE_LOCAL, linux.RTN_LOCAL, linux.RT_SCOPE_HOST, netip.AddrFrom4([4]byte{127, 0, 0, 1})
-		case r.Gateway.IsValid():
-			p.scope, p.proto = linux.RT_SCOPE_UNIVERSE, linux.RTPROT_BOOT
-		case r.Prefix.Addr().Is6():
-			p.scope = linux.RT_SCOPE_UNIVERSE
-		}
-		all = append(all, p)
+		all = append(all, told(r, loop[r.NIC]))
 	}
 	return all
+}
+
+// told is a route as it is told; own says that it is lo's.
+func told(r stack.Route, own bool) path {
+	p := path{Route: r, table: linux.RT_TABLE_MAIN, typ: linux.RTN_UNICAST, scope: linux.RT_SCOPE_LINK, proto: linux.RTPROT_KERNEL}
+	switch {
+	case own && r.Prefix.Addr().Is4():
+		p.table, p.typ, p.scope, p.Source = linux.RT_TABLE_LOCAL, linux.RTN_LOCAL, linux.RT_SCOPE_HOST, netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case r.Gateway.IsValid():
+		p.scope, p.proto = linux.RT_SCOPE_UNIVERSE, linux.RTPROT_BOOT
+	case r.Prefix.Addr().Is6():
+		p.scope = linux.RT_SCOPE_UNIVERSE
+	}
+	return p
 }
 
 const sizeOfRtmsg = 12
@@ -446,7 +356,7 @@ const (
 	maxNeighbours = 1024 // gc_thresh3
 )
 
-func newRoute(_ *Socket, st *stack.Stack, r *request) error {
+func newRoute(s *Socket, st *stack.Stack, r *request) error {
 	o, err := readRoute(st, r)
 	if err != nil {
 		return err
@@ -465,10 +375,11 @@ func newRoute(_ *Socket, st *stack.Stack, r *request) error {
 	}
 	st.RemoveRoutes(func(old stack.Route) bool { return old.Prefix == o.Prefix })
 	st.AddRoute(o)
+	s.ns.tellRoute(st, linux.RTM_NEWROUTE, o)
 	return nil
 }
 
-func delRoute(_ *Socket, st *stack.Stack, r *request) error {
+func delRoute(s *Socket, st *stack.Stack, r *request) error {
 	o, err := readRoute(st, r)
 	if err != nil {
 		return err
@@ -479,6 +390,7 @@ func delRoute(_ *Socket, st *stack.Stack, r *request) error {
 	if n == 0 {
 		return linux.ESRCH
 	}
+	s.ns.tellRoute(st, linux.RTM_DELROUTE, o)
 	return nil
 }
 

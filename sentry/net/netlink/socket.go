@@ -86,6 +86,9 @@ func (s *Socket) Release() {
 	s.mu.Unlock()
 	s.ns.release(s, id)
 	s.queue.Notify(wait.All)
+	if s.ns.owner != nil {
+		s.ns.owner.Dec()
+	}
 }
 
 // address reads a struct sockaddr_nl.

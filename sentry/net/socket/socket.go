@@ -7,6 +7,7 @@ import (
 	"glovebox/abi/linux"
 	"glovebox/lib/wait"
 	"glovebox/sentry/guest"
+	"glovebox/sentry/namespace"
 	"glovebox/sentry/vfs"
 )
 
@@ -65,6 +66,19 @@ type Family interface {
 
 // Families is the families of a network namespace by AF_*.
 type Families map[int]Family
+
+// A Namespace is a network namespace (network_namespaces(7)), counted by the tasks in it,
+// the files that stand for it and its sockets.
+type Namespace interface {
+	namespace.Object
+	// Inc adds a reference. The caller must hold one.
+	Inc()
+	// Families returns what makes sockets. It is not changed.
+	Families() Families
+	// Fresh returns a new one with one reference, in which there is lo and it is down:
+	// ENOSPC if there are too many.
+	Fresh() (Namespace, error)
+}
 
 // An Outgoing is what sendmsg(2) says beside the data.
 type Outgoing struct {

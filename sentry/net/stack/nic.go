@@ -26,7 +26,12 @@ type NIC struct {
 	HardwareType uint16 // ARPHRD_*
 	OperState    uint8  // IF_OPER_*
 	QueueLen     uint32
-	Lower        int32 // the interface that it is on, its own number for none
+	// Lower is the interface that it is on, or the other end of a pair; its own number
+	// for none. Elsewhere says that it is one of another namespace, with the number there.
+	Lower     int32
+	Elsewhere *Stack
+	Master    int32  // the bridge that it is a port of, 0 for none
+	Kind      string // of what was made here, "" for others
 }
 
 // NICStats counts what went through an interface.
@@ -37,17 +42,29 @@ type NICStats struct {
 
 // NICs returns the interfaces by number.
 func (st *Stack) NICs() []NIC {
+	rtnl.Lock()
+	defer rtnl.Unlock()
 	infos := st.s.NICInfo()
 	nics := make([]NIC, 0, len(infos))
 	for id, i := range infos {
 		n := NIC{ID: int32(id), Name: i.Name, Loopback: i.Flags.Loopback, MTU: i.MTU, LinkAddr: make([]byte, 6)}
 		copy(n.LinkAddr, i.LinkAddress)
-		n.QueueLen, n.Lower = 1000, n.ID
-		n.Flags, n.HardwareType, n.OperState = linux.IFF_UP|linux.IFF_RUNNING, linux.ARPHRD_ETHER, linux.IF_OPER_UP
-		if n.Loopback {
-			n.Flags, n.HardwareType, n.OperState = n.Flags|linux.IFF_LOOPBACK, linux.ARPHRD_LOOPBACK, linux.IF_OPER_UNKNOWN
+		n.QueueLen, n.Lower, n.HardwareType = 1000, n.ID, linux.ARPHRD_ETHER
+		state := linux.IF_OPER_UP
+		if d, ok := i.Context.(*device); ok {
+			state = d.describe(st, &n)
+		} else if n.Loopback {
+			n.Flags, n.HardwareType, state = linux.IFF_LOOPBACK, linux.ARPHRD_LOOPBACK, linux.IF_OPER_UNKNOWN
 		} else {
-			n.Flags |= linux.IFF_BROADCAST | linux.IFF_MULTICAST
+			n.Flags = linux.IFF_BROADCAST | linux.IFF_MULTICAST
+		}
+		n.OperState = linux.IF_OPER_DOWN
+		if i.Flags.Running {
+			n.Flags |= linux.IFF_UP
+			n.OperState = uint8(state)
+		}
+		if i.Flags.Running && state != linux.IF_OPER_DOWN && state != linux.IF_OPER_LOWERLAYERDOWN {
+			n.Flags |= linux.IFF_RUNNING
 		}
 		for _, a := range i.ProtocolAddresses {
 			if ip := ip(a.AddressWithPrefix.Address); ip.IsValid() {
@@ -64,20 +81,57 @@ func (st *Stack) NICs() []NIC {
 	return nics
 }
 
+// NIC returns the interface of a number.
+func (st *Stack) NIC(id int32) (NIC, bool) {
+	all := st.NICs()
+	i := slices.IndexFunc(all, func(n NIC) bool { return n.ID == id })
+	if i < 0 {
+		return NIC{}, false
+	}
+	return all[i], true
+}
+
 // HasNIC reports whether there is an interface of that number.
 func (st *Stack) HasNIC(id int32) bool { return st.s.HasNIC(tcpip.NICID(id)) }
 
 // AddAddress gives an interface an address and the network it is in.
 func (st *Stack) AddAddress(nic int32, p netip.Prefix) error {
-	return errno(st.s.AddProtocolAddress(tcpip.NICID(nic), tcpip.ProtocolAddress{
+	err := errno(st.s.AddProtocolAddress(tcpip.NICID(nic), protocolAddress(p), engine.AddressProperties{}))
+	if err == nil && nic != LoopbackNIC && p.Addr().Is4() {
+		// What goes to it from here comes by lo, where the engine would answer no echo to
+		// an address that is not lo's. As one that is never primary it is not told of.
+		alias := engine.AddressProperties{PEB: engine.NeverPrimaryEndpoint}
+		one := netip.PrefixFrom(p.Addr(), p.Addr().BitLen())
+		_ = st.s.AddProtocolAddress(LoopbackNIC, protocolAddress(one), alias) // or it is there
+	}
+	return err
+}
+
+func protocolAddress(p netip.Prefix) tcpip.ProtocolAddress {
+	return tcpip.ProtocolAddress{
 		Protocol:          proto(p.Addr()),
 		AddressWithPrefix: tcpip.AddressWithPrefix{Address: address(p.Addr()), PrefixLen: p.Bits()},
-	}, engine.AddressProperties{}))
+	}
 }
 
 // RemoveAddress takes it away again.
 func (st *Stack) RemoveAddress(nic int32, ip netip.Addr) error {
-	return errno(st.s.RemoveAddress(tcpip.NICID(nic), address(ip)))
+	err := st.s.RemoveAddress(tcpip.NICID(nic), address(ip))
+	st.forget(ip)
+	return errno(err)
+}
+
+// forget ends lo's part in an address that no interface has.
+func (st *Stack) forget(ip netip.Addr) {
+	a := address(ip)
+	for _, i := range st.s.NICInfo() {
+		for _, p := range i.ProtocolAddresses {
+			if p.AddressWithPrefix.Address == a {
+				return
+			}
+		}
+	}
+	_ = st.s.RemoveAddress(LoopbackNIC, a) // if it is there
 }
 
 // IsLocal returns the interface that has ip, 0 if none has. On lo all of its network is

@@ -17,7 +17,7 @@ import (
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
-	"gvisor.dev/gvisor/pkg/tcpip/link/loopback"
+	linkloop "gvisor.dev/gvisor/pkg/tcpip/link/loopback"
 	"gvisor.dev/gvisor/pkg/tcpip/network/arp"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
@@ -30,8 +30,9 @@ import (
 
 // A Stack is the TCP/IP of one network namespace.
 type Stack struct {
-	s     *engine.Stack
-	hurry atomic.Bool // TIME_WAIT is short
+	s      *engine.Stack
+	hurry  atomic.Bool // TIME_WAIT is short
+	closed bool        // guarded by rtnl
 }
 
 // LoopbackNIC is the number of lo.
@@ -56,7 +57,7 @@ var (
 // highestBuf is what even the privileged may have of the Sentry's memory for a buffer.
 const highestBuf = 16 << 20
 
-// New returns a namespace in which there is lo, up.
+// New returns a namespace in which there is lo, down.
 func New() (*Stack, error) {
 	s := engine.New(engine.Options{
 		NetworkProtocols: []engine.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol, arp.NewProtocol},
@@ -133,23 +134,12 @@ func (st *Stack) configure() error {
 	return errno(st.s.SetPortRange(FirstPort, LastPort))
 }
 
-// addLoopback makes lo with its addresses and routes.
-func (st *Stack) addLoopback() error {
-	if err := st.s.CreateNICWithOptions(LoopbackNIC, loopback.New(), engine.NICOptions{Name: "lo"}); err != nil {
-		return errno(err)
-	}
-	for _, p := range []string{"127.0.0.1/8", "::1/128"} {
-		prefix := netip.MustParsePrefix(p)
-		if err := st.AddAddress(LoopbackNIC, prefix); err != nil {
-			return err
-		}
-		st.AddRoute(Route{Prefix: prefix.Masked(), NIC: LoopbackNIC})
-	}
-	return nil
-}
+// loopback is what lo has when it is up.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8"), netip.MustParsePrefix("::1/128")}
 
-// Close ends every endpoint and interface.
-func (st *Stack) Close() { st.s.Destroy() }
+func (st *Stack) addLoopback() error {
+	return errno(st.s.CreateNICWithOptions(LoopbackNIC, linkloop.New(), engine.NICOptions{Name: "lo", Disabled: true, DeliverLinkPackets: true}))
+}
 
 // An Addr is an address, a port, and the interface that a scope names. The zero value
 // is any.

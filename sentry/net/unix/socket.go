@@ -169,7 +169,7 @@ func (s *Socket) Write(c *vfs.Ctx, b *guest.Buf, _ int64) (int64, error) {
 }
 
 // Ioctl implements vfs.FileOps (unix_ioctl).
-func (s *Socket) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (uintptr, error) {
+func (s *Socket) Ioctl(c *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (uintptr, error) {
 	var n int32
 	switch cmd {
 	case linux.SIOCINQ:
@@ -203,7 +203,7 @@ func (s *Socket) Ioctl(_ *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (ui
 		s.mu.Unlock()
 	default:
 		if s.ns.Netdevice != nil {
-			return s.ns.Netdevice(mem, cmd, guest.Addr(arg))
+			return s.ns.Netdevice(c, mem, cmd, guest.Addr(arg))
 		}
 		return 0, linux.ENOTTY
 	}

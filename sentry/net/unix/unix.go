@@ -26,7 +26,7 @@ import (
 type Namespace struct {
 	// Netdevice answers netdevice(7)'s ioctls, for which any socket will do; nil if
 	// there are no interfaces. Immutable.
-	Netdevice func(mem guest.Memory, cmd uint32, arg guest.Addr) (uintptr, error)
+	Netdevice func(c *vfs.Ctx, mem guest.Memory, cmd uint32, arg guest.Addr) (uintptr, error)
 
 	mu       sync.Mutex            // a leaf
 	abstract map[string]*Socket    // guarded by mu

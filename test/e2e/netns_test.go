@@ -1,0 +1,35 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// TestNetworkNamespaces builds networks of namespaces, pairs and bridges by ip(8), as
+// container runtimes do: what is printed is what the host's kernel prints.
+func TestNetworkNamespaces(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("host feature missing: root, for namespaces")
+	}
+	native, err := exec.Command("unshare", "-n", "-m", "bash", "testdata/netns.sh").CombinedOutput()
+	if err != nil {
+		t.Fatalf("natively: %v: %s", err, native)
+	}
+	out, errs, status := do(t, "", "unshare", "-n", "-m", "bash", "testdata/netns.sh")
+	if status != 0 || errs != "" {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	compare(t, "the session", out, string(native))
+}
+
+// TestDummy: what a dummy interface does, which is a module that the host may lack.
+func TestDummy(t *testing.T) {
+	const script = `ip link add d0 type dummy && ip addr add 10.7.0.1/32 dev d0 && ip link set d0 up && ip -o link show d0 | grep -o '<[A-Z,_]*>'
+ping -c1 -q -W1 10.7.0.1 | grep -o '1 received'
+python3 -c 'import socket; s = socket.socket(2, 2); s.bind(("10.7.0.1", 7)); s.sendto(b"x", ("10.7.0.1", 7)); print(s.recv(9))'
+ip link del d0; ping -c1 10.7.0.1 2>&1`
+	const want = "<BROADCAST,NOARP,UP,LOWER_UP>\n1 received\nb'x'\nping: connect: Network is unreachable\n"
+	out, errs, _ := do(t, "", "bash", "-c", script)
+	compare(t, "the session", out+errs, want)
+}
