@@ -29,8 +29,9 @@ type device struct {
 	gone     chan struct{}
 
 	// Guarded by rtnl.
-	stack   *Stack
+	stack   *Stack // nil while it is in none
 	id      int32
+	ended   bool
 	peer    *device // of Veth
 	ownAddr bool    // somebody chose addr
 

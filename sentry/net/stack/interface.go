@@ -149,16 +149,21 @@ func (st *Stack) Remove(id int32) error {
 	if err != nil {
 		return err
 	}
-	st.remove(d)
+	d.remove()
 	return nil
 }
 
-func (st *Stack) remove(d *device) {
+// remove ends d and the other end of a pair. rtnl is held.
+func (d *device) remove() {
 	for _, e := range []*device{d, d.peer} {
-		if e != nil {
-			e.stack.detach(e)
-			close(e.gone)
+		if e == nil || e.ended {
+			continue
 		}
+		if e.stack != nil {
+			e.stack.detach(e)
+		}
+		e.ended = true
+		close(e.gone)
 	}
 }
 
@@ -173,6 +178,7 @@ func (st *Stack) detach(d *device) {
 	d.setUp(false)
 	addresses := st.s.AllAddresses()[tcpip.NICID(d.id)]
 	_ = st.s.RemoveNIC(tcpip.NICID(d.id)) // it is there
+	d.stack = nil
 	for _, a := range addresses {
 		st.forget(ip(a.AddressWithPrefix.Address))
 	}
@@ -209,10 +215,11 @@ func (st *Stack) Move(id int32, to *Stack, name string) error {
 		return linux.ENOSPC
 	}
 	st.detach(d)
-	if _, err := to.attach(d, s); err != nil {
-		return err // nothing that was not asked before
+	_, err = to.attach(d, s)
+	if err != nil {
+		d.remove() // it is nowhere
 	}
-	return nil
+	return err
 }
 
 // SetMaster makes an interface a port of a bridge, of none for 0.
@@ -396,7 +403,7 @@ func (st *Stack) Close() {
 	st.closed = true
 	for _, i := range st.s.NICInfo() {
 		if d, ok := i.Context.(*device); ok {
-			st.remove(d)
+			d.remove()
 		}
 	}
 	rtnl.Unlock()
