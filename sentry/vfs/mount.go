@@ -191,6 +191,7 @@ func (v *VFS) Dec() {
 // are in it (copy_mnt_ns).
 func (v *VFS) Copy(x *FSContext) (*VFS, *FSContext) {
 	n := &VFS{Devices: v.Devices, FIFO: v.FIFO, Memory: v.Memory, New: v.New, lastID: v.lastID, id: namespace.NewID()}
+	root, cwd, umask := x.Get()
 	v.change.Lock()
 	defer v.change.Unlock()
 	old := v.mounts.Load()
@@ -210,7 +211,6 @@ func (v *VFS) Copy(x *FSContext) (*VFS, *FSContext) {
 		}
 	}
 	n.mounts.Store(t)
-	root, cwd, umask := x.Get()
 	for _, p := range []*Path{&root, &cwd} {
 		if m := twin[p.Mount]; m != nil {
 			p.Mount = m
