@@ -94,13 +94,16 @@ func newTmpfs(host *mm.Host) vfs.FileSystem {
 // newInside is mount(2)'s tmpfs.
 func newInside(host *mm.Host) func(*vfs.Ctx, string, string) (vfs.FileSystem, error) {
 	return func(_ *vfs.Ctx, typ, data string) (vfs.FileSystem, error) {
+		o := tmpfs.Options{Mode: 0o755, Memory: host.Memory}
 		switch {
 		case typ != "tmpfs":
 			return nil, linux.ENODEV
-		case data != "" && data != "mode=700,size=1m":
+		case data == "mode=700,size=1m":
+			o.Size = 1 << 20
+		case data != "":
 			return nil, linux.EINVAL
 		}
-		return tmpfs.New(tmpfs.Options{Mode: 0o755, Size: 1 << 20, Memory: host.Memory}), nil
+		return tmpfs.New(o), nil
 	}
 }
 
