@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"encoding/binary"
 	"strconv"
 
 	"glovebox/abi/linux"
@@ -328,6 +329,16 @@ func getsockopt(t *kernel.Task, fd FD, level, name Int, to, size Addr) (uintptr,
 	if level == linux.SOL_SOCKET {
 		v, known = s.Common().Option(int(name))
 	}
+	if q, ok := s.(socket.Questioned); ok && !known && q.Asks(int(level), int(name)) {
+		known = true
+		asked := make([]byte, min(n, 4))
+		if err := copyInSlice(t, to, asked); err != nil {
+			return 0, err
+		}
+		if v, err = q.Answer(asked); err != nil {
+			return 0, err
+		}
+	}
 	if !known {
 		if v, err = s.Option(ioCtx(t), int(level), int(name)); err != nil {
 			return 0, err
@@ -358,6 +369,11 @@ func setsockopt(t *kernel.Task, fd FD, level, name Int, from Addr, size Int) (ui
 	if err := copyInSlice(t, from, v); err != nil {
 		return 0, err
 	}
+	if level == linux.SOL_SOCKET && name == linux.SO_ATTACH_FILTER {
+		if v, err = copyInFilter(t, v); err != nil {
+			return 0, err
+		}
+	}
 	if level == linux.SOL_SOCKET {
 		if err, known := s.Common().SetOption(t.Creds(), int(name), v); known {
 			if o, ok := s.(socket.Observer); ok && err == nil {
@@ -366,5 +382,19 @@ func setsockopt(t *kernel.Task, fd FD, level, name Int, from Addr, size Int) (ui
 			return 0, err
 		}
 	}
-	return 0, s.SetOption(ioCtx(t), int(level), int(name), v)
+	return 0, s.SetOption(vfsCtx(t), int(level), int(name), v)
+}
+
+// copyInFilter returns the program that a struct sock_fprog points to.
+func copyInFilter(t *kernel.Task, fprog []byte) ([]byte, error) {
+	const size, insn, most = 16, 8, 4096 // BPF_MAXINSNS
+	if len(fprog) < size {
+		return nil, linux.EINVAL
+	}
+	n := int(binary.NativeEndian.Uint16(fprog))
+	if n == 0 || n > most {
+		return nil, linux.EINVAL
+	}
+	program := make([]byte, n*insn)
+	return program, copyInSlice(t, Addr(binary.NativeEndian.Uint64(fprog[8:])), program)
 }

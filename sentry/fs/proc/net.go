@@ -81,7 +81,7 @@ var netEntries = []entry{
 	written("snmp", netSNMP),
 	show("sockstat", func(p *process, w *bytes.Buffer) { sockstat(p, w, linux.AF_INET, "") }),
 	show("sockstat6", func(p *process, w *bytes.Buffer) { sockstat(p, w, linux.AF_INET6, "6") }),
-	netFile("packet", "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
+	show("packet", packetSockets),
 	netFile("netlink", "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
 	netFile("protocols", "protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re sp bi br ha uh gp em\n"),
 	written("igmp", func(_ *process, w *bytes.Buffer) {
@@ -147,6 +147,22 @@ func sockets(domain, protocol, typ int) func(*process, *bytes.Buffer) {
 			w.WriteString(line + "\n")
 			n++
 		}
+	}
+}
+
+// packetSockets is packet_seq_show.
+func packetSockets(p *process, w *bytes.Buffer) {
+	w.WriteString("sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n")
+	n := p.net()
+	if n == nil {
+		return
+	}
+	for _, e := range n.Packets() {
+		running := 0
+		if e.Bound {
+			running = 1
+		}
+		fmt.Fprintf(w, "%016x %-6d %-4d %04x   %-5d %1d %-6d %-6d %-6d\n", 0, 3, e.Type, e.Proto, e.NIC, running, e.Unread, e.UID, e.ID)
 	}
 }
 

@@ -127,6 +127,8 @@ var netdevice = map[uint32]func(n stack.NIC, req []byte) error{
 		copy(req[linux.IFNAMSIZ+2:], n.LinkAddr)
 		return nil
 	},
+	// As a driver without ethtool(8).
+	linux.SIOCETHTOOL:    func(stack.NIC, []byte) error { return linux.EOPNOTSUPP },
 	linux.SIOCGIFADDR:    func(n stack.NIC, req []byte) error { return put4(n, req, netip.Prefix.Addr) },
 	linux.SIOCGIFDSTADDR: func(n stack.NIC, req []byte) error { return put4(n, req, netip.Prefix.Addr) },
 	linux.SIOCGIFNETMASK: func(n stack.NIC, req []byte) error { return put4(n, req, Netmask) },

@@ -280,6 +280,9 @@ func (s *Socket) putLocked(p []byte) {
 
 // put is putLocked, and tells of it.
 func (s *Socket) put(p []byte) {
+	if s.Filter().Take(p) == 0 {
+		return
+	}
 	s.mu.Lock()
 	s.putLocked(p)
 	s.mu.Unlock()
@@ -315,11 +318,14 @@ func (s *Socket) Option(_ *vfs.Ctx, level, name int) ([]byte, error) {
 
 // SetOption implements socket.Socket.
 func (s *Socket) SetOption(c *vfs.Ctx, level, name int, value []byte) error {
+	switch {
+	case level == linux.SOL_SOCKET && name == linux.SO_ATTACH_FILTER:
+		return s.AttachFilter(value)
+	case level == linux.SOL_SOCKET && name == linux.SO_DETACH_FILTER:
+		return s.DetachFilter(value)
+	}
 	v, err := socket.ParseInt(value)
 	if err != nil {
-		if level == linux.SOL_SOCKET && (name == linux.SO_ATTACH_FILTER || name == linux.SO_DETACH_FILTER) {
-			return nil
-		}
 		return err
 	}
 	s.mu.Lock()
@@ -337,8 +343,6 @@ func (s *Socket) SetOption(c *vfs.Ctx, level, name int, value []byte) error {
 		s.sndbuf = size
 	case level == linux.SOL_SOCKET && name == linux.SO_RCVBUFFORCE:
 		s.rcvbuf = size
-	case level == linux.SOL_SOCKET && (name == linux.SO_ATTACH_FILTER || name == linux.SO_DETACH_FILTER):
-		return nil // nothing comes that a filter would drop
 	case level == linux.SOL_NETLINK && (name == linux.NETLINK_ADD_MEMBERSHIP || name == linux.NETLINK_DROP_MEMBERSHIP):
 		if v < 1 || v > 64 {
 			return linux.EINVAL

@@ -11,6 +11,7 @@ import (
 	"glovebox/sentry/namespace"
 	"glovebox/sentry/net/inet"
 	"glovebox/sentry/net/netlink"
+	"glovebox/sentry/net/packet"
 	"glovebox/sentry/net/socket"
 	"glovebox/sentry/net/stack"
 	"glovebox/sentry/net/unix"
@@ -50,6 +51,7 @@ type Namespace struct {
 	id       namespace.ID
 	count    *atomic.Int32 // of those beside the first
 	own      *inet.Namespace
+	packets  *packet.Namespace // nil on the host's network
 }
 
 var _ socket.Namespace = (*Namespace)(nil)
@@ -61,6 +63,10 @@ func assemble(i Internet, count *atomic.Int32) *Namespace {
 	n := &Namespace{Internet: i, id: namespace.NewID(), count: count}
 	n.families = i.Families()
 	n.families[linux.AF_NETLINK] = netlink.New(i, n)
+	if _, ok := i.(*inet.Namespace); ok {
+		n.packets = packet.New(i, n)
+		n.families[linux.AF_PACKET] = n.packets
+	}
 	n.families[linux.AF_UNIX] = &unix.Namespace{Netdevice: i.Netdevice}
 	return n
 }
@@ -83,6 +89,14 @@ func (n *Namespace) ID() namespace.ID { return n.id }
 
 // Families implements socket.Namespace.
 func (n *Namespace) Families() socket.Families { return n.families }
+
+// Packets tells of the packet sockets.
+func (n *Namespace) Packets() []packet.Entry {
+	if n.packets == nil {
+		return nil
+	}
+	return n.packets.Entries()
+}
 
 // Inc implements socket.Namespace.
 func (n *Namespace) Inc() { n.refs.Inc() }

@@ -26,6 +26,7 @@ type Base struct {
 	linger atomic.Uint64 // struct linger
 	prio   atomic.Int32
 	mark   atomic.Uint32
+	filter atomic.Pointer[Filter]
 }
 
 var lastID atomic.Uint64
@@ -57,6 +58,30 @@ func (b *Base) InheritValues(from *Base) {
 	b.linger.Store(from.linger.Load())
 	b.prio.Store(from.prio.Load())
 	b.mark.Store(from.mark.Load())
+}
+
+// Filter returns the filter that was attached, nil for none.
+func (b *Base) Filter() *Filter { return b.filter.Load() }
+
+// AttachFilter is SO_ATTACH_FILTER, of families that look at the filter. The value is the
+// program itself.
+func (b *Base) AttachFilter(program []byte) error {
+	f, err := NewFilter(program)
+	if err == nil {
+		b.filter.Store(f)
+	}
+	return err
+}
+
+// DetachFilter is SO_DETACH_FILTER: ENOENT if there is none.
+func (b *Base) DetachFilter(value []byte) error {
+	if _, err := ParseInt(value); err != nil {
+		return err
+	}
+	if b.filter.Swap(nil) == nil {
+		return linux.ENOENT
+	}
+	return nil
 }
 
 // Linger returns SO_LINGER.

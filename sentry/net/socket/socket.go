@@ -49,6 +49,14 @@ type Observer interface {
 	Changed(name int)
 }
 
+// A Questioned is a socket of which getsockopt(2) asks by the value that it is given.
+type Questioned interface {
+	// Asks reports whether an option is one of those.
+	Asks(level, name int) bool
+	// Answer returns its value for the one that was given.
+	Answer(value []byte) ([]byte, error)
+}
+
 // An Accepted is a connection that still knows who made it once it has ended.
 type Accepted interface {
 	// From is the peer's address at the time of accept(2).

@@ -91,6 +91,7 @@ func (st *Stack) attach(d *device, s Spec) (int32, error) {
 		return 0, errno(err)
 	}
 	d.stack, d.id = st, id
+	st.tap(id)
 	return id, nil
 }
 

@@ -50,8 +50,11 @@ func (st *Stack) AddLink(l Link) error {
 		return fmt.Errorf("interface %s: %w", l.Name, err)
 	}
 	id := tcpip.NICID(l.ID)
-	if err := st.s.CreateNICWithOptions(id, ep, engine.NICOptions{Name: l.Name, QDisc: fifo.New(ep, 1, queueLength)}); err != nil {
+	rtnl.Lock()
+	defer rtnl.Unlock()
+	if err := st.s.CreateNICWithOptions(id, ep, engine.NICOptions{Name: l.Name, QDisc: fifo.New(ep, 1, queueLength), DeliverLinkPackets: true}); err != nil {
 		return errno(err)
 	}
+	st.tap(l.ID)
 	return nil
 }

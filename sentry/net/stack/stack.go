@@ -33,6 +33,7 @@ type Stack struct {
 	s      *engine.Stack
 	hurry  atomic.Bool // TIME_WAIT is short
 	closed bool        // guarded by rtnl
+	taps   []*Tap      // of every interface; guarded by rtnl
 }
 
 // LoopbackNIC is the number of lo.

@@ -1,0 +1,27 @@
+package linux
+
+// AF_PACKET (packet(7)).
+const (
+	PACKET_HOST      = 0
+	PACKET_BROADCAST = 1
+	PACKET_MULTICAST = 2
+	PACKET_OTHERHOST = 3
+	PACKET_OUTGOING  = 4
+
+	ETH_P_ALL = 3
+
+	SOL_PACKET             = 263
+	PACKET_ADD_MEMBERSHIP  = 1
+	PACKET_DROP_MEMBERSHIP = 2
+	PACKET_RX_RING         = 5
+	PACKET_STATISTICS      = 6
+	PACKET_AUXDATA         = 8
+	PACKET_ORIGDEV         = 9
+	PACKET_VERSION         = 10
+	PACKET_HDRLEN          = 11
+	PACKET_RESERVE         = 12
+	PACKET_LOSS            = 14
+	PACKET_IGNORE_OUTGOING = 23
+
+	SizeOfSockaddrLl = 20
+)
