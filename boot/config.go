@@ -69,6 +69,8 @@ type Config struct {
 	LogFD      int       `json:"logFD"`
 	LogFormat  LogFormat `json:"logFormat,omitempty"`
 	DebugLogFD int       `json:"debugLogFD"`
+	// PcapFD takes the packets of the sandbox's interfaces; -1 for nobody.
+	PcapFD int `json:"pcapFD"`
 	// GoferFDs are connected stream sockets that speak 9P2000.L: replies
 	// come from the first, requests go to the second.
 	GoferFDs [2]int `json:"goferFDs"`

@@ -52,6 +52,9 @@ func newSandbox(cfg *Config, k *kernel.Kernel, p platform.Platform, net netns.In
 			return nil, fmt.Errorf("net.ipv4.ip_unprivileged_port_start: %w", err)
 		}
 	}
+	if err := s.startCapture(cfg); err != nil {
+		return nil, err
+	}
 	if cfg.Uplink != nil {
 		if err := s.connect(cfg.Uplink); err != nil {
 			return nil, err
@@ -204,7 +207,7 @@ func (cfg *Config) claim(fds []int) error {
 			unix.Close(fds[i])
 		}
 	}
-	cfg.LogFD, cfg.DebugLogFD, cfg.ControlFD, cfg.ProcFD = -1, -1, -1, -1
+	cfg.LogFD, cfg.DebugLogFD, cfg.PcapFD, cfg.ControlFD, cfg.ProcFD = -1, -1, -1, -1, -1
 	return nil
 }
 

@@ -15,6 +15,8 @@ need ps procps
 need lscpu util-linux
 need ip iproute2
 need ping iputils-ping
+need tcpdump tcpdump
+need arping arping
 need openssl openssl
 need perl perl
 need /usr/bin/python3 python3

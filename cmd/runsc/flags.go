@@ -19,6 +19,7 @@ type globals struct {
 	logFormat  string
 	debug      bool
 	debugLog   string
+	pcapLog    string
 	version    bool
 	strace     bool
 	calls      string
@@ -39,6 +40,7 @@ func (g *globals) flags() *flag.FlagSet {
 	fs.StringVar(&g.logFormat, "log-format", "text", "`format` of the log: text or json")
 	fs.BoolVar(&g.debug, "debug", false, "log what the sandbox does to the debug log")
 	fs.StringVar(&g.debugLog, "debug-log", "", "`file` to append debug output to; %ID% is the container's")
+	fs.StringVar(&g.pcapLog, "pcap-log", "", "`file` for the packets of the sandbox's interfaces, as tcpdump -w writes them; %ID% is the container's")
 	fs.BoolVar(&g.version, "version", false, "print the version")
 	fs.BoolVar(&g.strace, "strace", false, "log system calls to the debug log")
 	fs.StringVar(&g.calls, "strace-syscalls", "", "log only these `calls`, comma separated")
@@ -88,6 +90,8 @@ func (g *globals) check() error {
 		return fmt.Errorf("--platform=%s is not implemented; systrap is", g.platform)
 	case !slices.Contains([]string{"sandbox", "host", "none"}, g.network):
 		return fmt.Errorf("--network=%s is none of sandbox, host, none", g.network)
+	case g.pcapLog != "" && g.network == "host":
+		return errors.New("--pcap-log and --network=host exclude each other: the packets are the host's (tcpdump shows them there)")
 	case !slices.Contains([]string{"exclusive", "shared"}, g.fileAccess):
 		return fmt.Errorf("--file-access=%s is neither exclusive nor shared", g.fileAccess)
 	}
@@ -212,7 +216,6 @@ var ignoredFlags = map[string]flagKind{
 	"dcache":                              valueFlag,
 	"file-access-mounts":                  valueFlag,
 	"host-uds":                            valueFlag,
-	"pcap-log":                            valueFlag,
 	"pod-init-config":                     valueFlag,
 	"metric-server":                       valueFlag,
 	"platform_device_path":                valueFlag,

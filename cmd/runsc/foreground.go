@@ -177,28 +177,48 @@ func (g *globals) prepare(o *sandbox.Options) (done func(), err error) {
 	if g.calls != "" {
 		b.StraceCalls = strings.Split(g.calls, ",")
 	}
-	b.LogFD, b.LogFormat, b.DebugLogFD = g.log.fd(), g.log.format, -1
-	if g.debugLog == "" {
-		if b.Strace || b.Debug {
-			// Without a file, what was asked for goes to standard error.
-			b.DebugLogFD = 2
+	b.LogFD, b.LogFormat, b.DebugLogFD, b.PcapFD = g.log.fd(), g.log.format, -1, -1
+	var open []*os.File
+	done = func() {
+		for _, f := range open {
+			f.Close()
 		}
-		return func() {}, nil
 	}
-	f, err := appendFile(debugLogPath(g.debugLog, b.ID))
-	if err != nil {
-		return nil, fmt.Errorf("--debug-log: %w", err)
+	for _, l := range []struct {
+		flag, pattern, suffix string
+		fd                    *int
+		truncate              bool
+	}{
+		{"--debug-log", g.debugLog, ".log", &b.DebugLogFD, false},
+		{"--pcap-log", g.pcapLog, ".pcap", &b.PcapFD, true},
+	} {
+		if l.pattern == "" {
+			continue
+		}
+		f, err := appendFile(logPath(l.pattern, b.ID, l.suffix))
+		if err == nil && l.truncate {
+			err = f.Truncate(0)
+		}
+		if err != nil {
+			done()
+			return nil, fmt.Errorf("%s: %w", l.flag, err)
+		}
+		open = append(open, f)
+		*l.fd = int(f.Fd())
 	}
-	b.DebugLogFD = int(f.Fd())
-	return func() { f.Close() }, nil
+	if g.debugLog == "" && (b.Strace || b.Debug) {
+		// Without a file, what was asked for goes to standard error.
+		b.DebugLogFD = 2
+	}
+	return done, nil
 }
 
-// debugLogPath is the file that --debug-log names: a trailing slash asks for a
-// file in that directory.
-func debugLogPath(pattern, id string) string {
+// logPath is the file that a flag names: a trailing slash asks for a file in that
+// directory.
+func logPath(pattern, id, suffix string) string {
 	p := strings.ReplaceAll(pattern, "%ID%", id)
 	if strings.HasSuffix(p, "/") {
-		p += "runsc." + id + ".log"
+		p += "runsc." + id + suffix
 	}
 	return p
 }

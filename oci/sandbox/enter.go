@@ -278,7 +278,7 @@ func EnterSentry(configFD int) (*boot.Config, error) {
 		return nil, err
 	}
 	unix.Close(empty)
-	for _, fd := range []int{cfg.Boot.GoferFDs[0], cfg.Boot.GoferFDs[1], cfg.Boot.ControlFD, cfg.Boot.LogFD, cfg.Boot.DebugLogFD,
+	for _, fd := range []int{cfg.Boot.GoferFDs[0], cfg.Boot.GoferFDs[1], cfg.Boot.ControlFD, cfg.Boot.LogFD, cfg.Boot.DebugLogFD, cfg.Boot.PcapFD,
 		cfg.Boot.StdioFDs[0], cfg.Boot.StdioFDs[1], cfg.Boot.StdioFDs[2]} {
 		if fd >= 0 {
 			unix.CloseOnExec(fd)

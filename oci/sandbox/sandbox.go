@@ -47,7 +47,7 @@ const (
 // Options say what to start.
 type Options struct {
 	// Boot is the Sentry's configuration; Start fills in the descriptors
-	// other than StdioFDs, PassedFDs, LogFD and DebugLogFD, which are the caller's
+	// other than StdioFDs, PassedFDs, LogFD, DebugLogFD and PcapFD, which are the caller's
 	// numbers here.
 	Boot boot.Config
 	// Attach is what the gofer serves; Attach[0] is the root.
@@ -263,6 +263,7 @@ func startSentry(o *Options, p *preparation, listener int) (*child, error) {
 	b.ControlFD = files.add(listener)
 	b.LogFD = files.add(o.Boot.LogFD)
 	b.DebugLogFD = files.add(o.Boot.DebugLogFD)
+	b.PcapFD = files.add(o.Boot.PcapFD)
 	b.ProcFD = -1
 	cfg.LifelineFD, cfg.GateFD = files.add(p.gofer.lifeline), files.add(p.gofer.gate)
 	config, err := ConfigFile(&cfg)

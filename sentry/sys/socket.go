@@ -25,7 +25,7 @@ var sockets = family{
 	sysno.Getsockname: call3(getsockname),
 	sysno.Getpeername: call3(getpeername),
 	sysno.Getsockopt:  call5(getsockopt),
-	sysno.Setsockopt:  call5(setsockopt).except("no socket filters, TCP_FASTOPEN, TCP_ULP, TCP_REPAIR; close(2) does not wait for SO_LINGER"),
+	sysno.Setsockopt:  call5(setsockopt).except("socket filters of packet and netlink sockets only, no TCP_FASTOPEN, TCP_ULP, TCP_REPAIR; close(2) does not wait for SO_LINGER"),
 }
 
 // familyOf returns what makes sockets of a domain, and takes apart a type with

@@ -191,6 +191,7 @@ func TestWrongLines(t *testing.T) {
 		{"--log-format xml list", "xml"},
 		{"--platform moon run --bundle BUNDLE x", "moon"},
 		{"--network mesh run --bundle BUNDLE x", "mesh"},
+		{"--network host --pcap-log /tmp/x do true", "--pcap-log"},
 		{"--root /proc/nowhere run --bundle BUNDLE x", "/proc/nowhere"},
 		{"create", "want one container id"},
 		{"start x", `container "x" does not exist`},

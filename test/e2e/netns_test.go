@@ -3,6 +3,8 @@ package e2e
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -32,4 +34,39 @@ ip link del d0; ping -c1 10.7.0.1 2>&1`
 	const want = "<BROADCAST,NOARP,UP,LOWER_UP>\n1 received\nb'x'\nping: connect: Network is unreachable\n"
 	out, errs, _ := do(t, "", "bash", "-c", script)
 	compare(t, "the session", out+errs, want)
+}
+
+// TestCapture: tcpdump and arping, in a session as above.
+func TestCapture(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("host feature missing: root, for namespaces")
+	}
+	native, err := exec.Command("unshare", "-n", "-m", "bash", "testdata/capture.sh").CombinedOutput()
+	if err != nil {
+		t.Fatalf("natively: %v: %s", err, native)
+	}
+	out, errs, status := do(t, "", "unshare", "-n", "-m", "bash", "testdata/capture.sh")
+	if status != 0 || errs != "" {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	compare(t, "the session", out, string(native))
+}
+
+// TestPcapLog: tcpdump reads what --pcap-log wrote.
+func TestPcapLog(t *testing.T) {
+	dir := t.TempDir()
+	const script = `import socket
+u = socket.socket(2, 2); u.bind(("127.0.0.1", 7)); u.sendto(b"x" * 10, ("127.0.0.1", 7)); u.recv(99)`
+	run := exec.Command(runsc, "--pcap-log="+dir+"/%ID%/", "do", "--", "python3", "-c", script)
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	files, err := filepath.Glob(dir + "/*/runsc.*.pcap")
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files %v, %v", files, err)
+	}
+	out, err := exec.Command("tcpdump", "-n", "-r", files[0]).Output()
+	if want := "IP 127.0.0.1.7 > 127.0.0.1.7: UDP, length 10"; err != nil || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), want) {
+		t.Errorf("%v: %q, want %q", err, out, want)
+	}
 }
