@@ -13,7 +13,7 @@ func KnownDevice(kind uint32, major, minor int64) bool {
 	if kind == linux.S_IFIFO {
 		return true
 	}
-	const memory, terminals = 1, 5
+	const memory, terminals, misc = 1, 5, 10
 	switch {
 	case kind != linux.S_IFCHR:
 		return false
@@ -21,6 +21,8 @@ func KnownDevice(kind uint32, major, minor int64) bool {
 		return minor == 3 || minor == 5 || minor == 7 || minor == 8 || minor == 9 // null, zero, full, random, urandom
 	case major == terminals:
 		return minor == 0 || minor == 2 // tty, ptmx
+	case major == misc:
+		return minor == 200 // net/tun
 	}
 	return false
 }

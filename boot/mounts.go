@@ -16,6 +16,7 @@ import (
 	"glovebox/sentry/fs/gofer"
 	"glovebox/sentry/fs/overlay"
 	"glovebox/sentry/fs/tmpfs"
+	"glovebox/sentry/net/tun"
 	"glovebox/sentry/vfs"
 )
 
@@ -46,6 +47,7 @@ func (c *container) mountAll() error {
 	c.vfs = vfs.NewVFS(fs, "none", 0)
 	c.vfs.Devices = map[vfs.Device]vfs.OpenDevice{}
 	dev.Register(c.vfs.Devices)
+	c.vfs.Devices[tun.Device] = tun.Open
 	c.vfs.FIFO = new(pipe.FIFOs).Open
 	c.vfs.Memory = tmpfs.New(tmpfs.Options{Dev: c.sandbox.nextDev(), Memory: c.memory}).NewMemory
 	c.vfs.New = c.mountInside

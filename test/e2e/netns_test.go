@@ -70,3 +70,20 @@ u = socket.socket(2, 2); u.bind(("127.0.0.1", 7)); u.sendto(b"x" * 10, ("127.0.0
 		t.Errorf("%v: %q, want %q", err, out, want)
 	}
 }
+
+// TestTun: a program is the other end of a tun and of a tap interface.
+func TestTun(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("host feature missing: root, for namespaces")
+	}
+	const script = `mkdir -p /dev/net; [ -c /dev/net/tun ] || mknod /dev/net/tun c 10 200; for k in tun tap; do python3 testdata/tun.py $k 2>&1; done`
+	native, err := exec.Command("unshare", "-n", "sh", "-c", script).CombinedOutput()
+	if strings.Contains(string(native), "FileNotFoundError") {
+		t.Skip("host feature missing: tun")
+	}
+	if err != nil && !strings.Contains(string(native), "does not exist") {
+		t.Fatalf("natively: %v: %s", err, native)
+	}
+	out, errs, _ := do(t, "", "unshare", "-n", "sh", "-c", script)
+	compare(t, "the session", out+errs, string(native))
+}

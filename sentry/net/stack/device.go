@@ -34,6 +34,7 @@ type device struct {
 	ended   bool
 	peer    *device // of Veth
 	ownAddr bool    // somebody chose addr
+	onEnd   func()  // nil for none
 
 	mu         sync.RWMutex // a leaf
 	dispatcher engine.NetworkDispatcher

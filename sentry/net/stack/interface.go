@@ -165,6 +165,9 @@ func (d *device) remove() {
 		}
 		e.ended = true
 		close(e.gone)
+		if e.onEnd != nil {
+			e.onEnd()
+		}
 	}
 }
 
