@@ -44,6 +44,7 @@ var layers = []string{
 	"sentry/file",
 	"sentry/file/pipe sentry/file/eventfd sentry/file/epoll sentry/file/timerfd sentry/file/signalfd sentry/file/pidfd sentry/file/hostfd",
 	"sentry/net/stack",
+	"sentry/net/netfilter",
 	"sentry/net/unix sentry/net/inet sentry/net/hostinet sentry/net/netlink sentry/net/packet sentry/net/tun",
 	"sentry/net/netns",
 	"sentry/fs/synth sentry/fs/tmpfs",

@@ -41,7 +41,7 @@ if ((${#missing[@]})); then
 fi
 # Clients, without which their tests are skipped: not every machine may have them.
 ((EUID == 0)) || exit 0
-for client in dockerd:docker.io podman:podman /usr/bin/catatonit:catatonit qemu-system-x86_64:qemu-system-x86 /lib/systemd/systemd:systemd iptables:iptables slirp4netns:slirp4netns /usr/lib/cni/bridge:containernetworking-plugins; do
+for client in dockerd:docker.io podman:podman /usr/bin/catatonit:catatonit qemu-system-x86_64:qemu-system-x86 /lib/systemd/systemd:systemd iptables-legacy:iptables slirp4netns:slirp4netns /usr/lib/cni/bridge:containernetworking-plugins; do
 	command -v "${client%:*}" >/dev/null && continue
 	package=${client#*:}
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$package" ||

@@ -331,11 +331,14 @@ func getsockopt(t *kernel.Task, fd FD, level, name Int, to, size Addr) (uintptr,
 	}
 	if q, ok := s.(socket.Questioned); ok && !known && q.Asks(int(level), int(name)) {
 		known = true
-		asked := make([]byte, min(n, 4))
+		if n > maxOption {
+			return 0, linux.EINVAL
+		}
+		asked := make([]byte, n)
 		if err := copyInSlice(t, to, asked); err != nil {
 			return 0, err
 		}
-		if v, err = q.Answer(asked); err != nil {
+		if v, err = q.Answer(ioCtx(t), int(level), int(name), asked); err != nil {
 			return 0, err
 		}
 	}
@@ -353,7 +356,7 @@ func getsockopt(t *kernel.Task, fd FD, level, name Int, to, size Addr) (uintptr,
 }
 
 // maxOption is how long an option's value can be.
-const maxOption = 64 << 10
+const maxOption = 1 << 20
 
 // setsockopt is setsockopt(2).
 func setsockopt(t *kernel.Task, fd FD, level, name Int, from Addr, size Int) (uintptr, error) {

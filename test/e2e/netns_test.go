@@ -87,3 +87,22 @@ func TestTun(t *testing.T) {
 	out, errs, _ := do(t, "", "unshare", "-n", "sh", "-c", script)
 	compare(t, "the session", out+errs, string(native))
 }
+
+// TestIPTables: rules of the legacy kind, as they are listed and as packets go by them.
+func TestIPTables(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("host feature missing: root, for namespaces")
+	}
+	if out, err := exec.Command("unshare", "-n", "iptables-legacy", "-t", "nat", "-L").CombinedOutput(); err != nil {
+		t.Skipf("host feature missing: legacy iptables: %s", out)
+	}
+	native, err := exec.Command("unshare", "-n", "bash", "testdata/iptables.sh").CombinedOutput()
+	if err != nil {
+		t.Fatalf("natively: %v: %s", err, native)
+	}
+	out, errs, status := do(t, "", "unshare", "-n", "bash", "-c", "exec 2>&1; . testdata/iptables.sh")
+	if status != 0 || errs != "" {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	compare(t, "the session", out, string(native))
+}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"glovebox/abi/linux"
+	"glovebox/sentry/net/netfilter"
 	"glovebox/sentry/net/netns"
 	"glovebox/sentry/net/socket"
 	"glovebox/sentry/net/stack"
@@ -82,6 +83,8 @@ var netEntries = []entry{
 	show("sockstat", func(p *process, w *bytes.Buffer) { sockstat(p, w, linux.AF_INET, "") }),
 	show("sockstat6", func(p *process, w *bytes.Buffer) { sockstat(p, w, linux.AF_INET6, "6") }),
 	show("packet", packetSockets),
+	guard("ip_tables_names", 0o440, func(p *process, w *bytes.Buffer) { ruleTables(p, w, false) }),
+	guard("ip6_tables_names", 0o440, func(p *process, w *bytes.Buffer) { ruleTables(p, w, true) }),
 	netFile("netlink", "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
 	netFile("protocols", "protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re sp bi br ha uh gp em\n"),
 	written("igmp", func(_ *process, w *bytes.Buffer) {
@@ -146,6 +149,19 @@ func sockets(domain, protocol, typ int) func(*process, *bytes.Buffer) {
 			}
 			w.WriteString(line + "\n")
 			n++
+		}
+	}
+}
+
+// ruleTables is the names of iptables' tables, which somebody has asked for.
+func ruleTables(p *process, w *bytes.Buffer, v6 bool) {
+	n := p.net()
+	if n == nil {
+		return
+	}
+	if r, ok := n.Internet.(interface{ Rules() *netfilter.Tables }); ok {
+		for _, name := range r.Rules().Names(v6) {
+			fmt.Fprintln(w, name)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"glovebox/abi/linux"
 	"glovebox/sentry/auth"
+	"glovebox/sentry/net/netfilter"
 	"glovebox/sentry/net/socket"
 	"glovebox/sentry/net/stack"
 	"glovebox/sentry/vfs"
@@ -36,6 +37,8 @@ type Namespace struct {
 	// (net.ipv4.ip_unprivileged_port_start), less 1024.
 	firstPort atomic.Int32
 	forwards  atomic.Int32
+
+	rules netfilter.Tables
 
 	mu      sync.Mutex // a leaf
 	sockets map[*Socket]struct{}
@@ -185,6 +188,7 @@ func (f family) Socket(c *vfs.Ctx, typ, protocol int) (socket.Socket, error) {
 	}
 	s := newSocket(f.ns, k, f.domain, typ, protocol, ep)
 	s.uid = c.Creds.UID
+	ep.SetOwner(c.Creds.FSUID, c.Creds.FSGID)
 	f.ns.add(s)
 	return s, nil
 }

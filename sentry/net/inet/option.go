@@ -44,6 +44,10 @@ func (s *Socket) Option(_ *vfs.Ctx, level, name int) ([]byte, error) {
 		}
 		return socket.Int(s.value(o)), nil
 	}
+	const originalDst = 80 // SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST
+	if name == originalDst && (level == linux.SOL_IP && s.Domain == linux.AF_INET || level == linux.SOL_IPV6 && s.Domain == linux.AF_INET6) {
+		return s.originalDst()
+	}
 	switch level {
 	case linux.SOL_SOCKET:
 		return s.socketOption(name)
@@ -230,6 +234,9 @@ func (s *Socket) nic(id int32) (stack.NIC, bool) {
 func (s *Socket) SetOption(c *vfs.Ctx, level, name int, value []byte) error {
 	if level < 0 || level > 0xff || name < 0 || name > 0xffff {
 		return linux.ENOPROTOOPT
+	}
+	if option, v6, ok := s.ruleOption(level, name); ok {
+		return s.setRules(c, option, v6, value)
 	}
 	o := opt(level, name)
 	if r, ok := table[o]; ok {

@@ -55,7 +55,7 @@ func (s *Socket) Asks(level, name int) bool {
 }
 
 // Answer is PACKET_HDRLEN, whose value says of which version.
-func (s *Socket) Answer(value []byte) ([]byte, error) {
+func (s *Socket) Answer(_ *vfs.Ctx, _, _ int, value []byte) ([]byte, error) {
 	v, err := socket.ParseInt(value)
 	h, ok := headers[v]
 	if err != nil || !ok {

@@ -54,7 +54,7 @@ type Questioned interface {
 	// Asks reports whether an option is one of those.
 	Asks(level, name int) bool
 	// Answer returns its value for the one that was given.
-	Answer(value []byte) ([]byte, error)
+	Answer(c *vfs.Ctx, level, name int, value []byte) ([]byte, error)
 }
 
 // An Accepted is a connection that still knows who made it once it has ended.
