@@ -77,7 +77,7 @@ func compile(t *testing.T, name string) []byte {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), name)
 	src := filepath.Join("../../test/guest", name+".c")
-	if b, err := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", out, src).CombinedOutput(); err != nil {
+	if b, err := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", out, src, "-lm").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, b)
 	}
 	b, err := os.ReadFile(out)
