@@ -16,6 +16,7 @@ need lscpu util-linux
 need ip iproute2
 need ping iputils-ping
 need tcpdump tcpdump
+need netstat net-tools
 need arping arping
 need openssl openssl
 need perl perl

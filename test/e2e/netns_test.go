@@ -106,3 +106,27 @@ func TestIPTables(t *testing.T) {
 	}
 	compare(t, "the session", out, string(native))
 }
+
+// TestUnixList: /proc/net/unix, ss and netstat.
+func TestUnixList(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("host feature missing: root, for namespaces")
+	}
+	script, err := filepath.Abs("testdata/unix.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	native := exec.Command("python3", script)
+	native.Dir = t.TempDir()
+	want, err := native.CombinedOutput()
+	if err != nil {
+		t.Fatalf("natively: %v: %s", err, want)
+	}
+	inside := exec.Command(runsc, "do", "--", "python3", script)
+	inside.Dir = t.TempDir()
+	got, err := inside.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v", err)
+	}
+	compare(t, "the lists", string(got), string(want))
+}

@@ -137,8 +137,23 @@ static int abstract(int listening)
 	return e;
 }
 
+// by_path is abstract for a name that is a path: of all namespaces.
+static int by_path(int listening)
+{
+	struct sockaddr_un a = {AF_UNIX, "/socket"};
+	int s = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (listening) {
+		CHECK(bind(s, (void *)&a, sizeof a) == 0 && listen(s, 9) == 0);
+		return s;
+	}
+	int e = connect(s, (void *)&a, sizeof a) < 0 ? errno : 0;
+	close(s);
+	return e;
+}
+
 static void networks(void)
 {
+	int path = by_path(1);
 	int own = ns("net"), l = abstract(1);
 	CHECK(flags_of("lo", -1) & IFF_UP);
 	CHECK(reach() == 0 && abstract(0) == 0);
@@ -154,7 +169,7 @@ static void networks(void)
 	int c = socket(AF_INET, SOCK_STREAM, 0);
 	FAILS(connect_to(c, at("127.0.0.1", 9)), ENETUNREACH);
 	close(c);
-	CHECK(abstract(0) == ECONNREFUSED);
+	CHECK(abstract(0) == ECONNREFUSED && by_path(0) == 0);
 	CHECK(flags_of("lo", IFF_UP) == (IFF_LOOPBACK | IFF_UP | IFF_RUNNING));
 	CHECK(reach() == 0);
 	int t = socket(AF_INET, SOCK_DGRAM, 0);
@@ -214,6 +229,8 @@ static void networks(void)
 	close(fd);
 	close(uts);
 	close(l);
+	close(path);
+	CHECK(by_path(0) == ECONNREFUSED && unlink("/socket") == 0);
 	close(kept);
 	close(own);
 }

@@ -65,7 +65,7 @@ func (p *process) nics() []stack.NIC {
 
 // netEntries are the files in /proc/PID/net (proc_pid_net(5)).
 var netEntries = []entry{
-	netFile("unix", "Num       RefCount Protocol Flags    Type St Inode Path\n"),
+	show("unix", unixSockets),
 	show("tcp", sockets(linux.AF_INET, linux.IPPROTO_TCP, linux.SOCK_STREAM)),
 	show("tcp6", sockets(linux.AF_INET6, linux.IPPROTO_TCP, linux.SOCK_STREAM)),
 	show("udp", sockets(linux.AF_INET, linux.IPPROTO_UDP, linux.SOCK_DGRAM)),
@@ -150,6 +150,31 @@ func sockets(domain, protocol, typ int) func(*process, *bytes.Buffer) {
 			w.WriteString(line + "\n")
 			n++
 		}
+	}
+}
+
+// unixSockets is unix_seq_show. There is no address to tell: the kernel's would be 0 as
+// well for who may not see it.
+func unixSockets(p *process, w *bytes.Buffer) {
+	w.WriteString("Num       RefCount Protocol Flags    Type St Inode Path\n")
+	n := p.net()
+	if n == nil {
+		return
+	}
+	for _, e := range n.Unix.Entries() {
+		const accepting, unconnected, connected = 1 << 16, 1, 3
+		flags, state, refs := 0, unconnected, 2
+		if e.Listening {
+			flags = accepting
+		}
+		if e.Connected {
+			state, refs = connected, 3
+		}
+		fmt.Fprintf(w, "%016x: %08X %08X %08X %04X %02X %5d", 0, refs, 0, flags, e.Type, state, e.ID)
+		if e.Path != "" {
+			w.WriteString(" " + e.Path)
+		}
+		w.WriteString("\n")
 	}
 }
 

@@ -46,6 +46,8 @@ type Internet interface {
 // A Namespace is one. It implements socket.Namespace.
 type Namespace struct {
 	Internet // immutable
+	// Unix is the sockets of AF_UNIX. Immutable.
+	Unix     *unix.Namespace
 	families socket.Families
 	refs     ref.Count
 	id       namespace.ID
@@ -57,17 +59,17 @@ type Namespace struct {
 var _ socket.Namespace = (*Namespace)(nil)
 
 // First returns the namespace that a sandbox starts with, with one reference.
-func First(i Internet) *Namespace { return assemble(i, new(atomic.Int32)) }
+func First(i Internet) *Namespace { return assemble(i, unix.New(i.Netdevice), new(atomic.Int32)) }
 
-func assemble(i Internet, count *atomic.Int32) *Namespace {
-	n := &Namespace{Internet: i, id: namespace.NewID(), count: count}
+func assemble(i Internet, u *unix.Namespace, count *atomic.Int32) *Namespace {
+	n := &Namespace{Internet: i, id: namespace.NewID(), count: count, Unix: u}
 	n.families = i.Families()
 	n.families[linux.AF_NETLINK] = netlink.New(i, n)
 	if _, ok := i.(*inet.Namespace); ok {
 		n.packets = packet.New(i, n)
 		n.families[linux.AF_PACKET] = n.packets
 	}
-	n.families[linux.AF_UNIX] = &unix.Namespace{Netdevice: i.Netdevice}
+	n.families[linux.AF_UNIX] = u
 	return n
 }
 
@@ -78,7 +80,7 @@ func (n *Namespace) Fresh() (socket.Namespace, error) {
 		return nil, linux.ENOSPC
 	}
 	own := &inet.Namespace{Down: true}
-	f := assemble(own, n.count)
+	f := assemble(own, n.Unix.Fresh(own.Netdevice), n.count)
 	f.own = own
 	own.Owner = f
 	return f, nil

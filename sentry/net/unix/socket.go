@@ -80,6 +80,9 @@ func newSocket(ns *Namespace, typ int) *Socket {
 	s.Domain, s.Type, s.ID = linux.AF_UNIX, typ, socket.NextID()
 	s.sndbuf.Store(defaultBuf)
 	s.rcvbuf.Store(defaultBuf)
+	ns.mu.Lock()
+	ns.all[s] = struct{}{}
+	ns.mu.Unlock()
 	return s
 }
 
@@ -202,8 +205,8 @@ func (s *Socket) Ioctl(c *vfs.Ctx, mem guest.Memory, cmd uint32, arg uint64) (ui
 		}
 		s.mu.Unlock()
 	default:
-		if s.ns.Netdevice != nil {
-			return s.ns.Netdevice(c, mem, cmd, guest.Addr(arg))
+		if s.ns.netdevice != nil {
+			return s.ns.netdevice(c, mem, cmd, guest.Addr(arg))
 		}
 		return 0, linux.ENOTTY
 	}
@@ -228,6 +231,9 @@ func (s *Socket) close(why linux.Errno) {
 	files := s.emptyOutLocked()
 	s.mu.Unlock()
 	s.ns.drop(files)
+	s.ns.mu.Lock()
+	delete(s.ns.all, s)
+	s.ns.mu.Unlock()
 
 	if a != nil {
 		s.ns.unbind(s, a, inode)

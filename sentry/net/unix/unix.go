@@ -5,14 +5,18 @@
 // knows what names sockets are bound to and which open files are on the way
 // between sockets.
 //
-// Lock order: Namespace.flightMu, Socket.mu, Namespace.mu, then wait queues.
+// Lock order: common.flightMu, Socket.mu, Namespace.mu and common.pathMu, then wait queues.
 // Never are two sockets locked at once. A sender is told of room by the
 // receiver's room queue, which its own queue is tied to while they are
 // connected.
 package unix
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"glovebox/abi/linux"
@@ -21,22 +25,44 @@ import (
 	"glovebox/sentry/vfs"
 )
 
-// A Namespace is the sockets of one network namespace; the zero value is empty.
-// It implements socket.Family.
+// A Namespace is the sockets of one network namespace. It implements socket.Family.
 type Namespace struct {
-	// Netdevice answers netdevice(7)'s ioctls, for which any socket will do; nil if
-	// there are no interfaces. Immutable.
-	Netdevice func(c *vfs.Ctx, mem guest.Memory, cmd uint32, arg guest.Addr) (uintptr, error)
+	netdevice Netdevice // immutable
 
-	mu       sync.Mutex            // a leaf
-	abstract map[string]*Socket    // guarded by mu
-	inodes   map[vfs.Inode]*Socket // by what bind(2) made; guarded by mu
-	lastAuto uint32                // guarded by mu
+	mu       sync.Mutex           // a leaf
+	abstract map[string]*Socket   // guarded by mu
+	lastAuto uint32               // guarded by mu
+	all      map[*Socket]struct{} // guarded by mu
+
+	*common
+}
+
+var _ socket.Family = (*Namespace)(nil)
+
+// A Netdevice answers netdevice(7)'s ioctls, for which any socket will do.
+type Netdevice func(c *vfs.Ctx, mem guest.Memory, cmd uint32, arg guest.Addr) (uintptr, error)
+
+// common is what all namespaces of a sandbox share: names that are paths, and what is on
+// the way.
+type common struct {
+	pathMu sync.Mutex            // a leaf
+	inodes map[vfs.Inode]*Socket // by what bind(2) made; guarded by pathMu
 
 	flights
 }
 
-var _ socket.Family = (*Namespace)(nil)
+// New returns the first namespace of a sandbox. The function may be nil, if there are no
+// interfaces.
+func New(n Netdevice) *Namespace {
+	return &Namespace{netdevice: n, common: &common{}, abstract: map[string]*Socket{}, all: map[*Socket]struct{}{}}
+}
+
+// Fresh returns another namespace, in whose files the same sockets are found.
+func (ns *Namespace) Fresh(n Netdevice) *Namespace {
+	f := New(n)
+	f.common = ns.common
+	return f
+}
 
 // Socket implements socket.Family (unix_create).
 func (ns *Namespace) Socket(_ *vfs.Ctx, typ, protocol int) (socket.Socket, error) {
@@ -101,17 +127,14 @@ func (ns *Namespace) bindAbstract(s *Socket, name string) (*addr, error) {
 	if ns.abstract[name] != nil {
 		return nil, linux.EADDRINUSE
 	}
-	if ns.abstract == nil {
-		ns.abstract = map[string]*Socket{}
-	}
 	ns.abstract[name] = s
 	return abstractAddr(name), nil
 }
 
 // bindInode makes s the socket that is found by i.
 func (ns *Namespace) bindInode(s *Socket, i vfs.Inode) {
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
+	ns.pathMu.Lock()
+	defer ns.pathMu.Unlock()
 	if ns.inodes == nil {
 		ns.inodes = map[vfs.Inode]*Socket{}
 	}
@@ -120,11 +143,15 @@ func (ns *Namespace) bindInode(s *Socket, i vfs.Inode) {
 
 // unbind forgets s, which had the address a and, for a path, the inode i.
 func (ns *Namespace) unbind(s *Socket, a *addr, i vfs.Inode) {
+	if i != nil {
+		ns.pathMu.Lock()
+		defer ns.pathMu.Unlock()
+		delete(ns.inodes, i)
+		return
+	}
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	if i != nil {
-		delete(ns.inodes, i)
-	} else if a != nil && ns.abstract[string(a.raw[2:])] == s {
+	if a != nil && ns.abstract[string(a.raw[2:])] == s {
 		delete(ns.abstract, string(a.raw[2:]))
 	}
 }
@@ -142,9 +169,9 @@ func (ns *Namespace) find(c *vfs.Ctx, raw []byte, typ int) (*Socket, error) {
 		if err != nil {
 			return nil, err
 		}
-		ns.mu.Lock()
+		ns.pathMu.Lock()
 		s = ns.inodes[i]
-		ns.mu.Unlock()
+		ns.pathMu.Unlock()
 	case abstract != "":
 		ns.mu.Lock()
 		s = ns.abstract[abstract]
@@ -159,4 +186,36 @@ func (ns *Namespace) find(c *vfs.Ctx, raw []byte, typ int) (*Socket, error) {
 		return nil, linux.EPROTOTYPE
 	}
 	return s, nil
+}
+
+// An Entry is a socket as /proc/net/unix shows it.
+type Entry struct {
+	ID        uint64
+	Type      int
+	Listening bool
+	Connected bool
+	Path      string // with @ for each NUL of an abstract name; "" for none
+}
+
+// Entries tells of every socket, by ID.
+func (ns *Namespace) Entries() []Entry {
+	ns.mu.Lock()
+	all := slices.Collect(maps.Keys(ns.all))
+	ns.mu.Unlock()
+	entries := make([]Entry, 0, len(all))
+	for _, s := range all {
+		s.mu.Lock()
+		e := Entry{ID: s.ID, Type: s.Type, Listening: s.state == listening, Connected: s.peer != nil}
+		if s.addr != nil {
+			if p := string(s.addr.raw[2:]); p[0] == 0 {
+				e.Path = strings.ReplaceAll(p, "\x00", "@")
+			} else {
+				e.Path, _, _ = strings.Cut(p, "\x00")
+			}
+		}
+		s.mu.Unlock()
+		entries = append(entries, e)
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.ID, b.ID) })
+	return entries
 }

@@ -46,7 +46,7 @@ func recv(s *Socket, n int, m *socket.Incoming) (string, error) {
 func abstract(name string) []byte { return append(unnamed(), "\x00"+name...) }
 
 func TestStream(t *testing.T) {
-	a, b := pair(t, new(Namespace), linux.SOCK_STREAM)
+	a, b := pair(t, New(nil), linux.SOCK_STREAM)
 	for _, s := range []string{"one", "two", "three"} {
 		if n, err := send(a, s, nil); n != int64(len(s)) || err != nil {
 			t.Fatal(n, err)
@@ -101,7 +101,7 @@ func TestStream(t *testing.T) {
 
 func TestConnect(t *testing.T) {
 	for _, typ := range []int{linux.SOCK_STREAM, linux.SOCK_SEQPACKET} {
-		ns := new(Namespace)
+		ns := New(nil)
 		l, _ := ns.create(typ, 0)
 		c, _ := ns.create(typ, 0)
 		if _, err := c.Connect(ctx(), abstract("srv")); err != linux.ECONNREFUSED {
@@ -158,7 +158,7 @@ func TestConnect(t *testing.T) {
 }
 
 func TestDatagram(t *testing.T) {
-	ns := new(Namespace)
+	ns := New(nil)
 	r, _ := ns.create(linux.SOCK_DGRAM, 0)
 	s, _ := ns.create(linux.SOCK_DGRAM, 0)
 	r.Bind(ctx(), abstract("r"))
@@ -208,7 +208,7 @@ func TestDatagram(t *testing.T) {
 }
 
 func TestSeqpacket(t *testing.T) {
-	a, b := pair(t, new(Namespace), linux.SOCK_SEQPACKET)
+	a, b := pair(t, New(nil), linux.SOCK_SEQPACKET)
 	send(a, "one", nil)
 	send(a, "two", nil)
 	if got, _ := recv(b, 100, nil); got != "one" {
@@ -234,7 +234,7 @@ func rights(files ...*vfs.File) *socket.Outgoing {
 }
 
 func TestRights(t *testing.T) {
-	ns := new(Namespace)
+	ns := New(nil)
 	a, b := pair(t, ns, linux.SOCK_STREAM)
 	c, d := pair(t, ns, linux.SOCK_STREAM)
 	f := file(c)
@@ -273,7 +273,7 @@ func TestRights(t *testing.T) {
 
 // TestCycles sends sockets over each other and closes them: all must go.
 func TestCycles(t *testing.T) {
-	ns := new(Namespace)
+	ns := New(nil)
 	for _, n := range []int{1, 2, 5, 10000} {
 		outside, watch := pair(t, ns, linux.SOCK_STREAM)
 		watched := file(outside)
@@ -322,7 +322,7 @@ func TestCycles(t *testing.T) {
 }
 
 func TestReachableIsKept(t *testing.T) {
-	ns := new(Namespace)
+	ns := New(nil)
 	l, _ := ns.create(linux.SOCK_STREAM, 0)
 	l.Bind(ctx(), abstract("l"))
 	l.Listen(ctx(), 5)
@@ -347,7 +347,7 @@ func TestReachableIsKept(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
-	a, b := pair(t, new(Namespace), linux.SOCK_STREAM)
+	a, b := pair(t, New(nil), linux.SOCK_STREAM)
 	b.SetOptionBase(t)
 	send(a, "one", nil)
 	c := ctx()
@@ -378,7 +378,7 @@ func (s *Socket) SetOptionBase(t *testing.T) {
 
 // TestConcurrent closes, connects and sends from many goroutines.
 func TestConcurrent(t *testing.T) {
-	ns := new(Namespace)
+	ns := New(nil)
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
@@ -409,7 +409,7 @@ func TestConcurrent(t *testing.T) {
 }
 
 func BenchmarkPingPong(b *testing.B) {
-	x, y, _ := new(Namespace).Pair(ctx(), linux.SOCK_STREAM, 0)
+	x, y, _ := New(nil).Pair(ctx(), linux.SOCK_STREAM, 0)
 	p, c := make([]byte, 64), ctx()
 	buf, out, in := new(guest.Buf), new(socket.Outgoing), new(socket.Incoming)
 	b.ReportAllocs()
