@@ -30,7 +30,7 @@ type File struct {
 	waits bool
 	queue wait.Queue
 	locks *vfs.Locks // among guests only; immutable
-	stop  int        // an eventfd that ends the polling goroutine
+	kick  int        // an eventfd that has the polling goroutine look at what is wanted
 
 	// reading and writing keep guests from taking from each other what poll has
 	// promised, where the host would block.
@@ -39,6 +39,7 @@ type File struct {
 
 	mu     sync.Mutex // a leaf
 	armed  bool       // guarded by mu; a goroutine polls
+	wanted wait.Mask  // guarded by mu; what for
 	closed bool       // guarded by mu
 }
 
@@ -63,7 +64,7 @@ func (r Regular) Seek(_ *vfs.Ctx, _, off int64, whence int) (int64, error) {
 // New returns the file of descriptor fd, which becomes the File's, or is closed. Those
 // of others that are the same file of the host share its locks.
 func New(fd int, others ...*File) (*File, error) {
-	f := &File{fd: fd, stop: -1, locks: new(vfs.Locks)}
+	f := &File{fd: fd, kick: -1, locks: new(vfs.Locks)}
 	if err := unix.Fstat(fd, &f.stat); err != nil {
 		unix.Close(fd)
 		return nil, err
@@ -76,7 +77,7 @@ func New(fd int, others ...*File) (*File, error) {
 	f.waits = !f.IsRegular()
 	if f.waits {
 		var err error
-		if f.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+		if f.kick, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
 			unix.Close(fd)
 			return nil, err
 		}
@@ -276,10 +277,8 @@ func (f *File) Ready() wait.Mask {
 	}
 	const asked = wait.In | wait.Out | wait.Pri | wait.RdNorm | wait.WrNorm | wait.RdHup
 	m := f.poll(asked)
-	if m&wait.In == 0 {
-		f.arm(wait.In)
-	} else if m&wait.Out == 0 {
-		f.arm(wait.Out)
+	if none := (wait.In | wait.Out) &^ m; none != 0 {
+		f.arm(none)
 	}
 	return m
 }
@@ -292,49 +291,66 @@ func (f *File) Queue() *wait.Queue {
 	return &f.queue
 }
 
-// arm has a goroutine tell the queue when one of events comes.
+// arm has a goroutine tell the queue when one of events comes. What is only read never
+// becomes writable: who waits for that must not be who waits for the rest.
 func (f *File) arm(events wait.Mask) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.armed || f.closed {
-		return
+	switch {
+	case f.closed || f.armed && events&^f.wanted == 0:
+	case f.armed:
+		f.wanted |= events
+		f.kickLocked()
+	default:
+		f.armed, f.wanted = true, events
+		go f.watch()
 	}
-	f.armed = true
-	go f.watch(events)
 }
 
+func (f *File) kickLocked() { unix.Write(f.kick, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+
 // watch is owned by the File: Release ends it.
-func (f *File) watch(events wait.Mask) {
-	p := []unix.PollFd{{Fd: int32(f.fd), Events: int16(events)}, {Fd: int32(f.stop), Events: unix.POLLIN}}
+func (f *File) watch() {
 	for {
-		if _, err := unix.Poll(p, -1); err != unix.EINTR {
-			break
+		f.mu.Lock()
+		events, closed := f.wanted, f.closed
+		f.mu.Unlock()
+		if closed {
+			unix.Close(f.kick)
+			unix.Close(f.fd)
+			return
+		}
+		p := []unix.PollFd{{Fd: int32(f.fd), Events: int16(events)}, {Fd: int32(f.kick), Events: unix.POLLIN}}
+		if _, err := unix.Poll(p, -1); err == unix.EINTR {
+			continue
+		}
+		if p[1].Revents != 0 {
+			unix.Read(f.kick, make([]byte, 8))
+			continue
+		}
+		f.mu.Lock()
+		if closed = f.closed; !closed {
+			f.armed, f.wanted = false, 0
+		}
+		f.mu.Unlock()
+		if !closed {
+			f.queue.Notify(wait.Mask(uint16(p[0].Revents)) | events)
+			return
 		}
 	}
-	f.mu.Lock()
-	f.armed = false
-	closed := f.closed
-	f.mu.Unlock()
-	if closed {
-		unix.Close(f.stop)
-		unix.Close(f.fd)
-		return
-	}
-	f.queue.Notify(wait.Mask(uint16(p[0].Revents)) | events)
 }
 
 // Release implements vfs.FileOps.
 func (f *File) Release() {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.closed = true
-	armed := f.armed
-	f.mu.Unlock()
-	if armed {
-		unix.Write(f.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	if f.armed {
+		f.kickLocked()
 		return // the watcher closes
 	}
-	if f.stop >= 0 {
-		unix.Close(f.stop)
+	if f.kick >= 0 {
+		unix.Close(f.kick)
 	}
 	unix.Close(f.fd)
 }

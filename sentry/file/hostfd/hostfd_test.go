@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"glovebox/abi/linux"
+	"glovebox/lib/wait"
 	"glovebox/sentry/guest"
 )
 
@@ -94,4 +95,40 @@ func TestPartial(t *testing.T) {
 		t.Errorf("%d of %d bytes, or others", len(out), len(in))
 	}
 	unix.Close(p[1])
+}
+
+// TestToldAgain: that a file was ready once, and is not for something else, keeps nobody
+// from being told the next time.
+func TestToldAgain(t *testing.T) {
+	fd := make([]int, 2)
+	if err := unix.Pipe2(fd, unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(fd[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Release()
+	defer unix.Close(fd[1])
+	for i := range 200 {
+		e, told := wait.NewChan(wait.In)
+		f.Queue().Register(e)
+		ready := f.Ready()&wait.In != 0
+		if _, err := unix.Write(fd[1], []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		for late := time.After(10 * time.Second); !ready; ready = f.Ready()&wait.In != 0 {
+			select {
+			case <-told:
+			case <-late:
+				t.Fatalf("round %d: nobody is told", i)
+			}
+		}
+		f.Queue().Unregister(e)
+		_ = f.Ready() // which is for reading alone
+		b := guest.Local(make([]byte, 10))
+		if n, err := f.Read(nil, &b, -1); n != 1 {
+			t.Fatalf("%d, %v", n, err)
+		}
+	}
 }
