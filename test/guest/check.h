@@ -8,10 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
-static int failures;
+static int failures, checks;
+static volatile int checked; // the line of the last one that was begun
 
 #define CHECK(c)                                                               \
 	do {                                                                   \
+		checks++;                                                      \
+		checked = __LINE__;                                            \
 		if (!(c)) {                                                    \
 			printf("%s:%d: %s: errno %d\n", __FILE__, __LINE__, #c, errno); \
 			fflush(stdout);                                        \

@@ -151,8 +151,19 @@ func (s *Socket) connectStream(family int, raw []byte) error {
 		return linux.ENETUNREACH
 	}
 	s.err.Store(0)
+	err = s.openLocked(ep, a)
+	if err == linux.EADDRNOTAVAIL && s.bound && s.local.Port != 0 {
+		if local, e := s.sourceLocked(a); e == nil && s.ns.stack.EndWait(local, stack.Addr{IP: a.IP.Unmap(), Port: a.Port}) {
+			err = s.openLocked(s.ep.Load(), a)
+		}
+	}
+	return err
+}
+
+// openLocked begins a connection.
+func (s *Socket) openLocked(ep *stack.Endpoint, a stack.Addr) error {
 	s.meet(ep, a)
-	err = ep.Connect(a)
+	err := ep.Connect(a)
 	switch err {
 	case linux.EINPROGRESS:
 		s.state, s.remote = connecting, a
@@ -162,6 +173,16 @@ func (s *Socket) connectStream(family int, raw []byte) error {
 		s.renewLocked()
 	}
 	return err
+}
+
+// sourceLocked is where a connection to a that s is bound for would come from.
+func (s *Socket) sourceLocked(a stack.Addr) (stack.Addr, error) {
+	local := stack.Addr{IP: s.local.IP.Unmap(), Port: s.local.Port}
+	if local.IP.IsValid() && !local.IP.IsUnspecified() {
+		return local, nil
+	}
+	from, err := s.ns.stack.Source(a.IP.Unmap())
+	return stack.Addr{IP: from.IP, Port: local.Port}, err
 }
 
 // nearBuf is what Linux makes of tcp_wmem for segments as long as loopback's

@@ -147,16 +147,25 @@ func (s *Socket) mtu() ([]byte, error) {
 	if st != connected {
 		return nil, linux.ENOTCONN
 	}
-	eng, err := s.ns.Stack()
-	if err != nil {
-		return nil, err
-	}
-	from, err := eng.Source(a.IP.Unmap())
+	n, err := s.route(a)
 	if err != nil {
 		return nil, linux.ENOTCONN
 	}
-	n, _ := s.nic(from.NIC)
 	return socket.Int(int(n.MTU)), nil
+}
+
+// route is the interface that leads to a.
+func (s *Socket) route(a stack.Addr) (stack.NIC, error) {
+	st, err := s.ns.Stack()
+	if err != nil {
+		return stack.NIC{}, err
+	}
+	from, err := st.Source(a.IP.Unmap())
+	if err != nil {
+		return stack.NIC{}, err
+	}
+	n, _ := s.nic(from.NIC)
+	return n, nil
 }
 
 func (s *Socket) tcpOption(name int) ([]byte, error) {
@@ -168,7 +177,7 @@ func (s *Socket) tcpOption(name int) ([]byte, error) {
 		if v := s.value(maxseg); v != 0 && st != connected {
 			return socket.Int(v), nil
 		}
-		return socket.Int(s.ep.Load().MaxSegment()), nil
+		return socket.Int(s.maxSegment()), nil
 	case linux.TCP_LINGER2:
 		v := s.value(linger2)
 		if v == 0 {
@@ -193,17 +202,44 @@ func (s *Socket) tcpOption(name int) ([]byte, error) {
 	return nil, linux.ENOPROTOOPT
 }
 
+// maxSegment is how much of a stream a segment carries: what is left of the way's MTU
+// beside headers and time stamps. The engine does not tell what the peer wants.
+func (s *Socket) maxSegment() int {
+	s.mu.Lock()
+	st, a := s.state, s.remote
+	s.mu.Unlock()
+	if st != connected && st != connecting {
+		return 536 // TCP_MSS_DEFAULT
+	}
+	nic, err := s.route(a)
+	if err != nil {
+		return 536
+	}
+	const headers4, headers6, stamps = 40, 60, 12
+	n := int(nic.MTU) - headers4
+	if a.IP.Unmap().Is6() {
+		n = int(nic.MTU) - headers6
+	}
+	if asked := s.value(maxseg); asked != 0 {
+		n = min(n, asked)
+	}
+	return n - stamps
+}
+
 // info is struct tcp_info, as far as the engine knows.
 func (s *Socket) info() []byte {
 	const size = 248
 	i := s.ep.Load().Info()
 	b := make([]byte, size)
 	b[0], b[1] = byte(i.State), i.CongestionState
+	if i.State == linux.TCP_TIME_WAIT {
+		b[0] = linux.TCP_CLOSE // who waits is no socket any more
+	}
 	b[5] = 1 | 2 | 4 // timestamps, SACK, window scaling
 	put := func(at int, v uint32) { binary.NativeEndian.PutUint32(b[at:], v) }
 	put(8, uint32(i.RTO.Microseconds()))
 	put(12, 40000) // ato
-	mss := uint32(s.ep.Load().MaxSegment())
+	mss := uint32(s.maxSegment())
 	put(16, mss)
 	put(20, mss)
 	put(60, 1500) // pmtu

@@ -109,9 +109,10 @@ func (s *Socket) Happened(m wait.Mask) {
 	}
 }
 
-// pullErr makes the engine's error the socket's, which keeps the first.
+// pullErr makes the engine's error the socket's, which keeps the first. What a router
+// says of a connection that goes on is no error of it (tcp_v4_err).
 func (s *Socket) pullErr(ep *stack.Endpoint) {
-	if s.err.Load() != 0 {
+	if s.err.Load() != 0 || s.stream() && ep.State() != linux.TCP_CLOSE {
 		return
 	}
 	if e := ep.TakeError(); e != 0 {

@@ -136,15 +136,6 @@ func (e *Endpoint) SetCongestion(name string) error {
 	return errno(e.ep.SetSockOpt(&o))
 }
 
-// MaxSegment is the size of the segments it sends.
-func (e *Endpoint) MaxSegment() int {
-	n, err := e.ep.GetSockOptInt(tcpip.MaxSegOption)
-	if err != nil {
-		return 536
-	}
-	return n
-}
-
 // A Group is a membership in a multicast group: by interface, or by an address of it.
 type Group struct{ Group, Interface Addr }
 

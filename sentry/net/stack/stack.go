@@ -96,6 +96,19 @@ func (st *Stack) Closed(sockets int) {
 	_ = st.s.SetTransportProtocolOption(tcp.ProtocolNumber, &d) // it cannot fail
 }
 
+// EndWait ends the connection of two addresses if all that it does is to wait
+// (TIME_WAIT), and reports whether it did.
+func (st *Stack) EndWait(local, remote Addr) bool {
+	ep, ok := st.s.FindTransportEndpoint(proto(remote.IP), tcp.ProtocolNumber, engine.TransportEndpointID{
+		LocalPort: local.Port, LocalAddress: address(local.IP), RemotePort: remote.Port, RemoteAddress: address(remote.IP),
+	}, 0).(*tcp.Endpoint)
+	if !ok || ep.EndpointState() != tcp.StateTimeWait {
+		return false
+	}
+	ep.Abort()
+	return true
+}
+
 // Connections is how many there are, those included that nobody has any more.
 func (st *Stack) Connections() int { return int(st.s.Stats().TCP.CurrentConnected.Value()) }
 
