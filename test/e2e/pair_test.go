@@ -15,7 +15,7 @@ import (
 // TestPairs runs the programs of test/guest that are about two ends of a wire: near
 // natively first, then inside a sandbox that has taken the namespace over; far natively.
 func TestPairs(t *testing.T) {
-	for _, name := range []string{"pairtcp"} {
+	for _, name := range []string{"pairtcp", "pairflow", "pairdata"} {
 		t.Run(name, func(t *testing.T) {
 			bin := filepath.Join(t.TempDir(), name)
 			gcc := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", bin, "../guest/"+name+".c")

@@ -17,9 +17,11 @@ static inline int family(void) { return six ? AF_INET6 : AF_INET; }
 // lacks: what the engine of the Sentry's network does not do. Each is in
 // docs/compatibility.md; the checks of it are for Linux alone. All are here.
 enum lack {
-	ICMP6_CODES, // unreachable: of the address, or by a filter (ICMPv6 codes 1 and 3)
-	URGENT_DATA, // is in line
-	PEERS_MSS,   // is not told
+	ICMP6_CODES,     // unreachable: of the address, or by a filter (ICMPv6 codes 1 and 3)
+	URGENT_DATA,     // is in line
+	PEERS_MSS,       // is not told
+	UDP_UNREACHABLE, // a host or network, to UDP: only of ports there is word
+	RAW_LARGE,       // raw sockets send no fragments
 };
 static inline int lacks(enum lack l) { return inside; }
 

@@ -1,6 +1,10 @@
 package inet
 
 import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
 	"glovebox/abi/linux"
 	"glovebox/lib/wait"
 	"glovebox/sentry/auth"
@@ -167,12 +171,53 @@ func (s *Socket) openLocked(ep *stack.Endpoint, a stack.Addr) error {
 	switch err {
 	case linux.EINPROGRESS:
 		s.state, s.remote = connecting, a
+		s.boundLocked(ep)
 	case nil:
 		s.state, s.remote = connected, a
 	default:
 		s.renewLocked()
 	}
 	return err
+}
+
+// linearSyns is tcp_syn_linear_timeouts, the seconds before the time between two tries
+// doubles.
+const linearSyns = 4
+
+// boundLocked has a connection that is not made in time given up (TCP_SYNCNT,
+// TCP_USER_TIMEOUT), which the engine does only after as many tries as by default.
+func (s *Socket) boundLocked(ep *stack.Endpoint) {
+	var d time.Duration
+	if n := s.value(synCount); n < table[synCount].def {
+		d = (linearSyns + 1<<(n+1) - 1) * time.Second
+	}
+	if user := time.Duration(s.value(userTimeout)) * time.Millisecond; user != 0 && (d == 0 || user < d) {
+		d = user
+	}
+	if d != 0 {
+		s.trying = time.AfterFunc(d, func() { s.giveUp(ep) })
+	}
+}
+
+// triedLocked ends that: what was waited for has come, or will not.
+func (s *Socket) triedLocked() {
+	if s.trying != nil {
+		s.trying.Stop()
+		s.trying = nil
+	}
+}
+
+func (s *Socket) giveUp(ep *stack.Endpoint) {
+	s.mu.Lock()
+	late := s.ep.Load() == ep && ep.State() == linux.TCP_SYN_SENT
+	if late {
+		s.err.CompareAndSwap(0, int32(linux.ETIMEDOUT))
+		ep.Abort()
+	}
+	s.mu.Unlock()
+	if late {
+		s.queue.Notify(wait.All)
+	}
 }
 
 // sourceLocked is where a connection to a that s is bound for would come from.
@@ -214,6 +259,7 @@ func (s *Socket) settledLocked(ep *stack.Endpoint) error {
 		return e
 	}
 	s.state = connected
+	s.triedLocked()
 	return nil
 }
 
@@ -236,11 +282,33 @@ func (s *Socket) connectMessages(family int, raw []byte) error {
 	if err != nil {
 		return err
 	}
+	if !s.On(linux.SO_BROADCAST) && s.broadcast(a.IP) {
+		return linux.EACCES
+	}
 	if err := ep.Connect(a); err != nil {
 		return err
 	}
 	s.state, s.remote = connected, a
 	return nil
+}
+
+// broadcast reports whether ip is all hosts of a network (RTN_BROADCAST).
+func (s *Socket) broadcast(ip netip.Addr) bool {
+	if ip = ip.Unmap(); !ip.Is4() {
+		return false
+	}
+	if ip == broadcast4 {
+		return true
+	}
+	for _, n := range s.ns.NICs() {
+		for _, p := range n.Addresses {
+			if !n.Loopback && p.Addr().Is4() && p.Bits() < 31 && p.Contains(ip) {
+				host := ^uint32(0) >> p.Bits()
+				return binary.BigEndian.Uint32(ip.AsSlice())&host == host
+			}
+		}
+	}
+	return false
 }
 
 // Shutdown implements socket.Socket (inet_shutdown).

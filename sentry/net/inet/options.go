@@ -30,6 +30,8 @@ const (
 	ipv6RecvTclass   = option(linux.SOL_IPV6<<16 | linux.IPV6_RECVTCLASS)
 	tcpCork          = option(linux.SOL_TCP<<16 | linux.TCP_CORK)
 	tcpInq           = option(linux.SOL_TCP<<16 | linux.TCP_INQ)
+	synCount         = option(linux.SOL_TCP<<16 | linux.TCP_SYNCNT)
+	userTimeout      = option(linux.SOL_TCP<<16 | linux.TCP_USER_TIMEOUT)
 	udpCork          = option(linux.SOL_UDP<<16 | linux.UDP_CORK)
 	udpSegment       = option(linux.SOL_UDP<<16 | linux.UDP_SEGMENT)
 )
@@ -125,8 +127,8 @@ var table = map[option]row{
 	opt(linux.SOL_TCP, linux.TCP_KEEPIDLE):      {kinds: tcp, def: 7200, min: 1, max: 32767, engine: stack.KeepIdle},
 	opt(linux.SOL_TCP, linux.TCP_KEEPINTVL):     {kinds: tcp, def: 75, min: 1, max: 32767, engine: stack.KeepInterval},
 	opt(linux.SOL_TCP, linux.TCP_KEEPCNT):       {kinds: tcp, def: 9, min: 1, max: 127, engine: stack.KeepCount},
-	opt(linux.SOL_TCP, linux.TCP_SYNCNT):        {kinds: tcp, def: 6, min: 1, max: 127, engine: stack.SynCount},
-	opt(linux.SOL_TCP, linux.TCP_USER_TIMEOUT):  {kinds: tcp, max: math.MaxInt32, engine: stack.UserTimeout},
+	synCount:                                    {kinds: tcp, def: 6, min: 1, max: 127, engine: stack.SynCount},
+	userTimeout:                                 {kinds: tcp, max: math.MaxInt32, engine: stack.UserTimeout},
 	opt(linux.SOL_TCP, linux.TCP_NOTSENT_LOWAT): {kinds: tcp, max: math.MaxInt32},
 	opt(linux.SOL_TCP, linux.TCP_QUICKACK):      {kinds: tcp, def: 1},
 	opt(linux.SOL_TCP, linux.TCP_WINDOW_CLAMP):  {kinds: tcp, max: math.MaxInt32},

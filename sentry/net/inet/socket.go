@@ -35,11 +35,12 @@ type Socket struct {
 	more   bool // data is held back by MSG_MORE; guarded by sendMu
 
 	mu     lock.Mutex[lock.Socket]
-	state  state      // guarded by mu
-	bound  bool       // by bind(2); guarded by mu
-	local  stack.Addr // what it was bound to; guarded by mu
-	remote stack.Addr // the peer; guarded by mu
-	dead   bool       // guarded by mu
+	state  state       // guarded by mu
+	bound  bool        // by bind(2); guarded by mu
+	local  stack.Addr  // what it was bound to; guarded by mu
+	remote stack.Addr  // the peer; guarded by mu
+	dead   bool        // guarded by mu
+	trying *time.Timer // that ends a connection under way, or nil; guarded by mu
 
 	optMu  sync.Mutex       // a leaf
 	opts   map[option]int32 // those that were set; guarded by optMu
@@ -230,6 +231,7 @@ func (s *Socket) Release() {
 	}
 	s.mu.Lock()
 	s.dead = true
+	s.triedLocked()
 	ep := s.ep.Load()
 	s.mu.Unlock()
 	ep.Unwatch()
@@ -266,6 +268,7 @@ func (s *Socket) renewLocked() {
 	if err != nil {
 		return
 	}
+	s.triedLocked()
 	old := s.ep.Load()
 	old.Unwatch()
 	old.Abort()

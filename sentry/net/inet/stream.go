@@ -155,6 +155,7 @@ func (s *Socket) recvStream(b *guest.Buf, m *socket.Incoming) (int64, error) {
 			return 0, err
 		case err != nil && err != linux.EAGAIN && err != linux.ENOTCONN:
 			s.err.CompareAndSwap(0, int32(err.(linux.Errno)))
+			_ = ep.TakeError() // the same, once more
 		}
 	}
 	s.pullErr(ep)
