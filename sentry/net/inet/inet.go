@@ -40,6 +40,8 @@ type Namespace struct {
 
 	rules netfilter.Tables
 
+	pressure pressure
+
 	mu      sync.Mutex // a leaf
 	sockets map[*Socket]struct{}
 }

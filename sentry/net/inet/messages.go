@@ -65,6 +65,10 @@ func (s *Socket) collect(m wait.Mask) wait.Mask {
 			m |= wait.Err
 			continue
 		}
+		if s.ns.pressure.on.Load() && len(s.recvd.queue) > 0 {
+			s.recvd.drops++
+			continue
+		}
 		if s.recvd.put(msg) {
 			m |= readable
 		}

@@ -28,6 +28,8 @@ type Socket struct {
 	device atomic.Int32
 	shut   atomic.Uint32 // noRead, noWrite
 	near   atomic.Bool   // the peer is here: on loopback
+	// sent is the most that the engine may have to send, or to send again.
+	sent atomic.Int64
 
 	// sendMu is held while a stream takes a guest's data: what it has copied and then
 	// found no room for would be lost.
@@ -101,6 +103,7 @@ func (s *Socket) Happened(m wait.Mask) {
 	}
 	if m&wait.In != 0 {
 		m |= wait.RdHup | wait.RdNorm // it may be the end that has come
+		s.ns.came()
 	}
 	if m&(wait.Err|wait.Hup) != 0 {
 		m = wait.All
@@ -236,6 +239,7 @@ func (s *Socket) Release() {
 	s.mu.Unlock()
 	ep.Unwatch()
 	s.linger(ep)
+	s.ns.pressure.orphan(s, ep)
 	ep.Close()
 	s.deliver()
 	s.recvMu.Lock()

@@ -85,6 +85,8 @@ func (s *Socket) sendStream(b *guest.Buf, m *socket.Outgoing) (int64, error) {
 		src := &source{b: b}
 		n, err := ep.WriteStream(src)
 		total += int64(n)
+		s.sent.Add(int64(n))
+		s.ns.took(n)
 		switch {
 		case src.err != nil:
 			return total, src.err
