@@ -22,9 +22,9 @@ type pressure struct {
 	last  atomic.Int64 // when the last look ended, UnixNano
 	pause atomic.Int64 // how long after that there is none, in ns
 
-	mu     sync.Mutex // held while it looks
-	shrunk map[*Socket]shrunk
-	later  bool // another look is due
+	mu     sync.Mutex         // held while it looks
+	shrunk map[*Socket]shrunk // nil while no buffers are small
+	later  bool               // another look is due
 
 	// orphans are connections that nobody has any more, with what they may still have
 	// to send.
@@ -96,15 +96,13 @@ func (ns *Namespace) lookLocked(limit int64) {
 		if p.shrunk == nil {
 			p.shrunk = map[*Socket]shrunk{}
 		}
-		p.on.Store(true)
+	}
+	if p.shrunk != nil {
 		held = 0
 		for _, s := range all {
 			held += int64(p.moderate(s))
 		}
-		p.on.Store(held > limit)
-	}
-	if held < limit/2 || p.on.Load() && held <= limit*3/4 {
-		p.on.Store(false)
+		p.on.Store(held > limit || p.on.Load() && held > limit/4*3)
 	}
 	if !p.on.Load() && held < limit/2 {
 		p.restore()
@@ -113,14 +111,14 @@ func (ns *Namespace) lookLocked(limit int64) {
 	p.room.Store(max((limit-held)/2, limit/16))
 	p.last.Store(now.UnixNano())
 	p.pause.Store(int64(10 * now.Sub(start)))
-	if len(p.shrunk) > 0 && !p.later {
+	if p.shrunk != nil && !p.later {
 		// Nobody may send any more, so that nothing flows.
 		p.later = true
 		time.AfterFunc(lookAgain+10*now.Sub(start), func() {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.later = false
-			if len(p.shrunk) > 0 {
+			if p.shrunk != nil {
 				ns.lookLocked(p.limit.Load())
 			}
 		})
