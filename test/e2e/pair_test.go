@@ -15,7 +15,7 @@ import (
 // TestPairs runs the programs of test/guest that are about two ends of a wire: near
 // natively first, then inside a sandbox that has taken the namespace over; far natively.
 func TestPairs(t *testing.T) {
-	for _, name := range []string{"pairtcp", "pairflow", "pairdata"} {
+	for _, name := range []string{"pairtcp", "pairflow", "pairdata", "pairpath"} {
 		t.Run(name, func(t *testing.T) {
 			bin := filepath.Join(t.TempDir(), name)
 			gcc := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", bin, "../guest/"+name+".c")
@@ -38,7 +38,11 @@ func runPair(t *testing.T, bin string, inside bool) {
 		t.Skipf("host feature missing: iptables: %v: %s", err, out)
 	}
 	h := newHost(t)
-	far := inNetns("/run/netns/"+w.far, bin, "far")
+	end := w.far
+	if strings.HasSuffix(bin, "pairpath") {
+		end = routed(t, w)
+	}
+	far := inNetns("/run/netns/"+end, bin, "far")
 	near := inNetns(w.near, bin, "near")
 	if inside {
 		far.Args = append(far.Args, "inside")
@@ -100,4 +104,23 @@ func runPair(t *testing.T, bin string, inside bool) {
 		}
 	}
 	h.nothingLeft()
+}
+
+// routed makes the far namespace a router, and returns the one behind it. What the router
+// sends there is narrower than both ends know.
+func routed(t *testing.T, w *wire) string {
+	beyond := newNetns(t, "beyond")
+	for _, line := range []string{
+		w.far + " link add eth2 type veth peer name eth0 netns " + beyond,
+		w.far + " addr add 10.93.0.1/24 dev eth2", w.far + " addr add fd93::1/64 dev eth2 nodad", w.far + " link set eth2 mtu 1300 up",
+		beyond + " addr add 10.93.0.2/24 dev eth0", beyond + " addr add fd93::2/64 dev eth0 nodad", beyond + " link set eth0 up",
+		beyond + " route add default via 10.93.0.1", beyond + " route add default via fd93::1",
+		w.nearName() + " route add default via fd91::1",
+	} {
+		iproute(t, append([]string{"-n"}, strings.Fields(line)...)...)
+	}
+	if out, err := inNetns("/run/netns/"+w.far, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return beyond
 }
