@@ -155,7 +155,13 @@ func (s *Socket) readyStream() wait.Mask {
 		s.pullErr(ep)
 	}
 	var m wait.Mask
-	shut := s.shutOf(tcp, st)
+	shut, unread := s.shutOf(tcp, st), ep.Unread()
+	if now := ep.Ready(); shut&noRead == 0 && (now&wait.RdHup != 0 || now&wait.In != 0 && unread == 0) {
+		// The end has come. Nobody is told once more.
+		ep.Settle()
+		tcp, unread = ep.State(), ep.Unread()
+		shut = s.shutOf(tcp, st)
+	}
 	if shut == none || tcp == linux.TCP_CLOSE || tcp == linux.TCP_TIME_WAIT {
 		m |= wait.Hup
 	}
@@ -163,7 +169,7 @@ func (s *Socket) readyStream() wait.Mask {
 		m |= readable | wait.RdHup
 	}
 	if tcp != linux.TCP_SYN_SENT && tcp != linux.TCP_SYN_RECV {
-		if n := ep.Unread(); n > 0 && n >= int(min(s.RecvLowat.Load(), int32(ep.RecvBuffer()/2))) {
+		if n := unread; n > 0 && n >= int(min(s.RecvLowat.Load(), int32(ep.RecvBuffer()/2))) {
 			m |= readable
 		}
 		if shut&noWrite != 0 || st == idle || ep.Ready()&wait.Out != 0 {

@@ -169,9 +169,18 @@ func (e *Endpoint) State() int {
 	}
 }
 
-// Ready returns wait.In and wait.Out as they are.
+// Ready returns wait.In, wait.Out and wait.RdHup as they are.
 func (e *Endpoint) Ready() wait.Mask {
-	return wait.Mask(e.ep.Readiness(waiter.ReadableEvents|waiter.WritableEvents)) & (wait.In | wait.Out)
+	return wait.Mask(e.ep.Readiness(waiter.ReadableEvents|waiter.WritableEvents)) & (wait.In | wait.Out | wait.RdHup)
+}
+
+// Settle waits until what was received is in the state: of the end of a stream the engine
+// tells first. No lock of the engine may be held.
+func (e *Endpoint) Settle() {
+	if ep, ok := e.ep.(*tcp.Endpoint); ok {
+		ep.LockUser()
+		ep.UnlockUser()
+	}
 }
 
 // Unread is how many bytes wait: of a stream, or of the first message.
