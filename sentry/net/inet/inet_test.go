@@ -3,6 +3,7 @@ package inet
 import (
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -393,5 +394,29 @@ func TestAddresses(t *testing.T) {
 		if string(sockaddr(domain, got)) != string(raw) {
 			t.Errorf("%s: %x, not %x", a, sockaddr(domain, got), raw)
 		}
+	}
+}
+
+// TestEndIsTold: who looks as soon as something happens sees the end of a stream.
+func TestEndIsTold(t *testing.T) {
+	ns := new(Namespace)
+	l := listen(t, ns)
+	for i := range 10000 {
+		a, b := dial(t, ns, l)
+		var told atomic.Int32
+		e := &wait.Entry{Mask: wait.In | wait.RdHup, Notify: func(wait.Mask) { told.Add(1) }}
+		b.queue.Register(e)
+		a.Release()
+		seen := int32(0)
+		for end := time.Now().Add(5 * time.Second); b.Ready()&wait.RdHup == 0; {
+			for told.Load() == seen {
+				if time.Now().After(end) {
+					t.Fatalf("round %d: told %d times, and looked each time", i, seen)
+				}
+			}
+			seen = told.Load()
+		}
+		b.queue.Unregister(e)
+		b.Release()
 	}
 }
