@@ -29,6 +29,14 @@ static void watch(int fd, int k)
 	kind[fd] = k;
 }
 
+// ill counts what went wrong, and keeps why.
+static int why;
+static void ill(void)
+{
+	done_ill++;
+	why = errno;
+}
+
 static void happened(int fd, int events)
 {
 	static char b[65536];
@@ -55,19 +63,20 @@ static void happened(int fd, int events)
 		break;
 	case ASKED:
 		if (events & EPOLLIN) {
+			errno = 0;
 			if (read(fd, b, 1) == 1)
 				done_well++;
 			else
-				done_ill++;
+				ill();
 			close(fd);
 			asked--;
 		} else if (write(fd, "x", 1) == 1) {
 			struct epoll_event e = {EPOLLIN, {.fd = fd}};
 			epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &e);
 		} else {
+			ill();
 			close(fd);
 			asked--;
-			done_ill++;
 		}
 	}
 }
@@ -89,8 +98,8 @@ static void ask(const char *ip, int port)
 {
 	int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (connect_to(s, at(ip, port)) != 0 && errno != EINPROGRESS) {
+		ill();
 		close(s);
-		done_ill++;
 		return;
 	}
 	asked++;
@@ -166,7 +175,7 @@ int main(void)
 					ask(ip, port + made % 4);
 				look(2);
 			}
-			printf("%d well, %d ill, %d not at all\n", done_well, done_ill, asked);
+			printf("%d well, %d ill, %d not at all%s%s\n", done_well, done_ill, asked, done_ill ? ": " : "", done_ill ? strerror(why) : "");
 		} else if (!strncmp(line, "open", 4)) {
 			printf("%d\n", open_now);
 		} else
