@@ -102,6 +102,14 @@ const (
 	ICMP_FILTER           = 1
 )
 
+// What an ICMP message says of a port: type and code.
+const (
+	ICMP_DEST_UNREACH   = 3
+	ICMP_PORT_UNREACH   = 3
+	ICMPV6_DEST_UNREACH = 1
+	ICMPV6_PORT_UNREACH = 4
+)
+
 // Options of SOL_TCP (tcp(7)).
 const (
 	TCP_NODELAY          = 1

@@ -274,6 +274,24 @@ static void closing(void)
 	close(e[1]);
 }
 
+// What TCP_CORK holds back goes before the end (tcp_send_fin), and not the first time only.
+static void corked(void)
+{
+	char b[100];
+	for (int how = 0; how < 2; how++) {
+		int e[2];
+		connection(e);
+		CHECK(set(e[0], SOL_TCP, TCP_CORK, 1) == 0);
+		CHECK(send(e[0], "first", 5, 0) == 5 && recv(e[1], b, 100, 0) == 5); // after 200 ms
+		CHECK(send(e[0], "last", 4, 0) == 4 && (how ? shutdown(e[0], SHUT_WR) == 0 : close(e[0]) == 0));
+		CHECK(events(e[1], POLLIN) && recv(e[1], b, 100, 0) == 4);
+		CHECK(events(e[1], POLLIN) && recv(e[1], b, 100, 0) == 0);
+		close(e[1]);
+		if (how)
+			close(e[0]);
+	}
+}
+
 static int free_port(void)
 {
 	int s = socket(AF_INET, SOCK_STREAM, 0);
@@ -578,6 +596,7 @@ int main(void)
 	talking();
 	waiting();
 	closing();
+	corked();
 	refused();
 	overflow();
 	full();

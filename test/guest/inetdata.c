@@ -132,6 +132,15 @@ static void connected(void)
 	struct sockaddr_in *off = (void *)SO_EE_OFFENDER(e);
 	CHECK(off->sin_family == AF_INET && off->sin_addr.s_addr == htonl(INADDR_LOOPBACK));
 	FAILS(recvmsg(x, &m, MSG_ERRQUEUE), EAGAIN);
+	// A socket without an address of its own hears who said it, too.
+	s = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK(set(s, SOL_IP, IP_RECVERR, 1) == 0 && bind(s, &(union address){.in = {.sin_family = AF_INET}}.sa, sizeof(struct sockaddr_in)) == 0);
+	CHECK(connect_to(s, c) == 0 && send(s, "?", 1, 0) == 1 && becomes(s, EVERY, WRITE | POLLERR));
+	m.msg_namelen = sizeof p, m.msg_controllen = sizeof ctl;
+	CHECK(recvmsg(s, &m, MSG_ERRQUEUE) == 1 && (h = CMSG_FIRSTHDR(&m)) && h->cmsg_type == IP_RECVERR);
+	off = (void *)SO_EE_OFFENDER((struct sock_extended_err *)CMSG_DATA(h));
+	CHECK(off->sin_family == AF_INET && off->sin_addr.s_addr == htonl(INADDR_LOOPBACK) && off->sin_port == 0);
+	close(s);
 	close(x);
 	close(y);
 }

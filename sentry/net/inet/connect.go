@@ -339,6 +339,9 @@ func (s *Socket) Shutdown(_ *vfs.Ctx, how int) error {
 		return nil
 	}
 	s.shut.Or(bits)
+	if bits&noWrite != 0 {
+		s.uncork(ep)
+	}
 	err := ep.Shutdown(bits&noRead != 0, bits&noWrite != 0)
 	s.deliver()
 	return err

@@ -246,6 +246,7 @@ func (s *Socket) Release() {
 	ep.Unwatch()
 	s.linger(ep)
 	s.ns.pressure.orphan(s, ep)
+	s.uncork(ep)
 	ep.Close()
 	s.deliver()
 	s.recvMu.Lock()

@@ -110,6 +110,14 @@ func (s *Socket) sendStream(b *guest.Buf, m *socket.Outgoing) (int64, error) {
 	return total, nil
 }
 
+// uncork sends what is held back, for the end follows (tcp_send_fin): the engine would
+// drop it.
+func (s *Socket) uncork(ep *stack.Endpoint) {
+	if s.stream() {
+		_ = ep.Set(stack.Cork, 0)
+	}
+}
+
 // deliver lets go first what the engine has sent to itself, which it takes in on another
 // goroutine: Linux does so within the call, and programs rely on it.
 func (s *Socket) deliver() {

@@ -190,6 +190,14 @@ type Error struct {
 	V6                 bool
 }
 
+// noPort is ICMP_PORT_UNREACH or ICMPV6_PORT_UNREACH.
+func (e *Error) noPort() bool {
+	if e.V6 {
+		return e.Type == linux.ICMPV6_DEST_UNREACH && e.Code == linux.ICMPV6_PORT_UNREACH
+	}
+	return e.Type == linux.ICMP_DEST_UNREACH && e.Code == linux.ICMP_PORT_UNREACH
+}
+
 // NextError takes the next one, nil if there is none.
 func (e *Endpoint) NextError() *Error {
 	s := e.ep.SocketOptions().DequeueErr()
@@ -197,7 +205,12 @@ func (e *Endpoint) NextError() *Error {
 		return nil
 	}
 	r := &Error{Origin: uint8(s.Cause.Origin()), Type: s.Cause.Type(), Code: s.Cause.Code(), Info: s.Cause.Info(),
-		To: addr(s.Dst), Offender: addr(s.Offender), V6: s.NetProto == header.IPv6ProtocolNumber}
+		To: addr(s.Dst), V6: s.NetProto == header.IPv6ProtocolNumber}
+	// The engine does not know who sent the message, and says the socket. What has no
+	// such port is the destination itself.
+	if r.noPort() {
+		r.Offender = Addr{IP: r.To.IP, NIC: r.To.NIC}
+	}
 	if err, ok := errno(s.Err).(linux.Errno); ok {
 		r.Errno = err
 	}
