@@ -43,6 +43,7 @@ const pairTime = 3 * time.Minute
 // how the server ends is what it is when both are outside.
 func TestServers(t *testing.T) {
 	w := newWire(t)
+	iproute(t, "-n", w.nearName(), "route", "del", "default") // no name server is there to be waited for
 	h := newHost(t)
 	for _, pair := range serverPairs {
 		t.Run(pair.name, func(t *testing.T) {
@@ -213,7 +214,7 @@ func (p *serverPair) inside(name string, addrs ...string) *side {
 	return p.side(name, addrs, func(dir string, script []string) *exec.Cmd {
 		bundle := p.h.bundle(nil, "true")
 		root := filepath.Join(bundle, "debian")
-		if err := os.MkdirAll(filepath.Join(root, "root"), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(root, "root"), 0o755); err != nil {
 			p.t.Fatal(err)
 		}
 		for _, name := range []string{"bin", "sbin", "lib", "lib64"} {

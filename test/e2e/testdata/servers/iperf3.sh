@@ -27,6 +27,6 @@ client() {
 	try amount -c "$a4" -n 5M -M 500 -N
 	try amount -c "$a4" -u -b 20M -t 1
 	try amount -c "$a6" -u -b 20M -t 1 -R
-	try amount -c "$a4" -u -b 20M -t 1 -l 5000
+	try amount -c "$a4" -u -b 20M -t 1 -l 400
 	try iperf3 -c "$a4" -p 5202 2>&1
 }

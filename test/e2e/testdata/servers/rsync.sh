@@ -28,7 +28,7 @@ client() {
 	try rsync "$url/"
 	try rsync -a "$url/tree/" got/
 	diff -r got "$shared/tree" && stat -c %Y got/a/c
-	seq 5 200000 >got/a/large
+	seq 5 200000 >got/a/large && touch -d @1100000000 got/a/large
 	try rsync -a -i --checksum "rsync://[$a6]:8730/tree/" got/
 	diff -r got "$shared/tree" && echo the same
 	try rsync -a -i "$shared/tree/b" "$url/in/" | sort | cksum
