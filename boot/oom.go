@@ -163,7 +163,7 @@ func (c *container) limitMemory(limit uint64) {
 	}
 	c.group.TotalMemory.Store(total)
 	c.memoryLimit.Store(limit)
-	if n, ok := c.sandbox.net.(interface{ SetMemory(uint64) }); ok && (c.sandbox.first == nil || c.sandbox.first == c) {
+	if n, ok := c.sandbox.net.Internet.(interface{ SetMemory(uint64) }); ok && (c.sandbox.first == nil || c.sandbox.first == c) {
 		n.SetMemory(total)
 	}
 	select {

@@ -49,6 +49,20 @@ for client in dockerd:docker.io podman:podman /usr/bin/catatonit:catatonit qemu-
 		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$package") ||
 		echo "no $package: its test will be skipped"
 done
+# Servers and their clients (TestServers). Only a test starts them.
+servers=()
+for program in nginx:nginx-light wget:wget curl:curl wrk:wrk redis-server:redis-server redis-benchmark:redis-tools /usr/lib/postgresql:postgresql memcached:memcached \
+	iperf3:iperf3 /usr/sbin/sshd:openssh-server ssh:openssh-client dnsmasq:dnsmasq-base dig:bind9-dnsutils rsync:rsync nc.openbsd:netcat-openbsd socat:socat \
+	ping:iputils-ping traceroute:traceroute; do
+	[[ -e ${program%:*} ]] || command -v "${program%:*}" >/dev/null || servers+=("${program#*:}")
+done
+if ((${#servers[@]})); then
+	policy=/usr/sbin/policy-rc.d
+	[[ -e $policy ]] && policy= || install -m 755 /dev/stdin $policy <<<$'#!/bin/sh\nexit 101'
+	(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${servers[@]}") ||
+		echo "not all of ${servers[*]}: their tests will be skipped"
+	[[ -z $policy ]] || rm $policy
+fi
 # The kernel of the emulated machine (test/vm).
 cd "$(dirname "$0")/.."
 if [[ ! -f .vm/vmlinuz ]] && command -v qemu-system-x86_64 >/dev/null; then

@@ -121,7 +121,9 @@ func (s *Socket) Connect(_ *vfs.Ctx, raw []byte) (*wait.Queue, error) {
 		return nil, err
 	}
 	if s.stream() {
-		return nil, s.connectStream(f, raw)
+		err := s.connectStream(f, raw)
+		s.deliver() // what answers here has answered
+		return nil, err
 	}
 	return nil, s.connectMessages(f, raw)
 }

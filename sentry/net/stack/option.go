@@ -214,11 +214,6 @@ func (e *Endpoint) NextError() *Error {
 	if err, ok := errno(s.Err).(linux.Errno); ok {
 		r.Errno = err
 	}
-	// The engine does not tell who sent the message, and names this end. Of a port only
-	// the host itself speaks.
-	if r.Errno == linux.ECONNREFUSED {
-		r.Offender = r.To
-	}
 	if s.Payload != nil {
 		r.Data = append(r.Data, s.Payload.AsSlice()...)
 		s.Payload.Release()

@@ -22,11 +22,10 @@ client() {
 	try amount -c "$a4" -n "$n"
 	try amount -c "$a4" -n "$n" -R
 	try amount -c "$a6" -n "$n" -P 4
-	try amount -c "$a4" -t 1 --bidir
+	try amount -c "$a4" -n 5M --bidir
 	try amount -c "$a4" -n 5M -Z -w 64K
 	try amount -c "$a4" -n 5M -M 500 -N
-	try amount -c "$a4" -u -b 20M -t 1
-	try amount -c "$a6" -u -b 20M -t 1 -R
-	try amount -c "$a4" -u -b 20M -t 1 -l 400
+	try amount -c "$a4" -u -b "$(pick 20M 200M)" -n "$(pick 1M 200M)"
+	try amount -c "$a6" -u -b 20M -n 1M -R -l 400
 	try iperf3 -c "$a4" -p 5202 2>&1
 }

@@ -15,13 +15,13 @@ client() {
 	for a in "$a4" "$a6"; do
 		seq 1 200000 | try nc -N "$a" 7200 | cksum
 		seq 1 200000 | try nc -N "$a" 7202
-		echo datagram | try nc -u -W 1 "$a" 7201
+		echo datagram | try nc -u -w 1 -W 1 "$a" 7201
 		[[ $a == *:* ]] || { try nc -w 5 "$a" 7203 </dev/null | cksum; }
 		try nc -z -v "$a" 7200
 		try nc -z -v "$a" 7209
 		[[ $a == *:* ]] && a="[$a]"
 		seq 1 200000 | try socat -t 10 - "TCP:$a:7200,nodelay,sndbuf=20000" | cksum
-		echo of socat | try socat -t 1 - "UDP:$a:7201"
+		echo of socat | try socat -t 0.3 - "UDP:$a:7201"
 		try socat -u "TCP:$a:7209" - 2>&1 | sed 's/.*\] E/E/'
 	done
 }

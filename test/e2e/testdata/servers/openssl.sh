@@ -21,9 +21,9 @@ client() {
 	local how="-CAfile $shared/cert.pem -verify_return_error -servername server.test"
 	for a in "$a4" "[$a6]"; do
 		printf 'GET /large HTTP/1.0\r\n\r\n' | try openssl s_client $how -connect "$a:4433" -quiet -ign_eof 2>/dev/null | cksum
-		(seq 1 5; sleep 0.5) | try openssl s_client $how -connect "$a:4434" -tls1_2 -quiet -no_ign_eof 2>/dev/null
+		(seq 1 5; sleep 0.2) | try openssl s_client $how -connect "$a:4434" -tls1_2 -quiet -no_ign_eof 2>/dev/null
 		try openssl s_client $how -connect "$a:4434" -tls1_3 </dev/null 2>&1 | keep '^(New, .*|Verif.*|subject=.*|CONNECTED)'
 	done
-	(sleep 0.5; echo over datagrams; sleep 0.5) | try timeout 10 openssl s_client $how -dtls -connect "$a4:4435" 2>&1 | keep '^(New, .*|Verif.*|subject=.*|CONNECTED)'
+	(sleep 0.2; echo over datagrams; sleep 0.2) | try timeout 10 openssl s_client $how -dtls -connect "$a4:4435" 2>&1 | keep '^(New, .*|Verif.*|subject=.*|CONNECTED)'
 	try openssl s_client -connect "$a4:4436" </dev/null 2>&1 | keep 'Connection refused|connect:errno=.*|status.*'
 }

@@ -31,9 +31,9 @@ client() {
 	try psql -At -c "set statement_timeout = 100" -c "select pg_sleep(10)"
 	printf 'listen a;\nnotify a, $$word$$;\nselect 1;\n' | try psql -At | sed 's/PID [0-9]*/PID N/'
 	try pgbench -q -i -s "$(pick 1 10)" 2>&1 | keep '^done|NOTICE.*'
-	try pgbench -n -c 4 -j 2 -t "$(pick 25 500)" 2>&1 | keep '^number of .*|.*failed.*'
+	try pgbench -n -c 4 -j 2 -t "$(pick 10 500)" 2>&1 | keep '^number of .*|.*failed.*'
 	try pgbench -n -C -S -c 2 -t 10 2>&1 | keep '^number of .*|.*failed.*'
-	try pgbench -n -S -M prepared -c 4 -t 100 2>&1 | keep '^number of .*|.*failed.*'
+	try pgbench -n -S -M prepared -c 4 -t 50 2>&1 | keep '^number of .*|.*failed.*'
 	try psql -At -c 'select sum(tbalance) = (select sum(bbalance) from pgbench_branches), count(*) from pgbench_tellers'
 	PGPORT=5433 try psql -c 'select 1'
 }

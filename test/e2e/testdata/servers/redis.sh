@@ -21,8 +21,8 @@ client() {
 	wait $!
 	try $cli eval 'return redis.call("get", KEYS[1])' 1 n77
 	try $cli debug sleep 0
-	try redis-benchmark -h "$a4" -p 6379 -q -c 20 -n "$(pick 3000 100000)" -t ping,set,get,lpush,lrange_100,mset | tr '\r' '\n' | keep '^[A-Z_ 0-9a-z()]+: [0-9.]+ requests per second' | sed 's/: .*//'
-	try redis-benchmark -h "$a6" -p 6379 -q -c 50 -n "$(pick 3000 100000)" -P 16 -d 1000 -t set,get | tr '\r' '\n' | keep '^[A-Z]+: [0-9.]+ requests per second' | sed 's/: .*//'
+	try redis-benchmark -h "$a4" -p 6379 -q -c 20 -n "$(pick 1000 100000)" -t ping,set,get,lpush,lrange_100,mset | tr '\r' '\n' | keep '^[A-Z_ 0-9a-z()]+: [0-9.]+ requests per second' | sed 's/: .*//'
+	try redis-benchmark -h "$a6" -p 6379 -q -c 50 -n "$(pick 1000 100000)" -P 16 -d 1000 -t set,get | tr '\r' '\n' | keep '^[A-Z]+: [0-9.]+ requests per second' | sed 's/: .*//'
 	try redis-benchmark -h "$a4" -p 6379 -q -k 0 -c 5 -n 500 -t get | tr '\r' '\n' | keep '^[A-Z]+: [0-9.]+ requests per second' | sed 's/: .*//'
 	try redis-cli -h "$a4" -p 6380 ping
 }
