@@ -57,6 +57,15 @@ func (ns *Namespace) SetMemory(total uint64) {
 	ns.pressure.limit.Store(int64(max(total/memoryWhole*memoryShare, leastMemory)))
 }
 
+// Inherit gives ns a part of what the sockets of another namespace may hold: guests make
+// many.
+func (ns *Namespace) Inherit(from *Namespace) {
+	const part = 8
+	if limit := from.pressure.limit.Load(); limit != 0 {
+		ns.pressure.limit.Store(max(limit/part, leastMemory/part))
+	}
+}
+
 // took is told of bytes that a sender put into a buffer, and looks itself: so nobody is
 // faster.
 func (ns *Namespace) took(n int) {

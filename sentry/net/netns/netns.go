@@ -80,6 +80,9 @@ func (n *Namespace) Fresh() (socket.Namespace, error) {
 		return nil, linux.ENOSPC
 	}
 	own := &inet.Namespace{Down: true}
+	if i, ok := n.Internet.(*inet.Namespace); ok {
+		own.Inherit(i)
+	}
 	f := assemble(own, n.Unix.Fresh(own.Netdevice), n.count)
 	f.own = own
 	own.Owner = f
