@@ -180,12 +180,8 @@ func (st *Stack) detach(d *device) {
 		}
 	}
 	d.setUp(false)
-	addresses := st.s.AllAddresses()[tcpip.NICID(d.id)]
 	_ = st.s.RemoveNIC(tcpip.NICID(d.id)) // it is there
 	d.stack = nil
-	for _, a := range addresses {
-		st.forget(ip(a.AddressWithPrefix.Address))
-	}
 }
 
 // Move gives an interface that was made here to another namespace, down and without
@@ -311,7 +307,7 @@ func (st *Stack) address(id int32, info *engine.NICInfo, d *device) error {
 	}
 	switch {
 	case info.Flags.Loopback:
-		own = loopback
+		own = loAddresses
 	case d != nil && !d.bare:
 		own = []netip.Prefix{netip.PrefixFrom(ip(header.LinkLocalAddr(d.LinkAddress())), 64)}
 	}

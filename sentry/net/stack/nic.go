@@ -96,42 +96,15 @@ func (st *Stack) HasNIC(id int32) bool { return st.s.HasNIC(tcpip.NICID(id)) }
 
 // AddAddress gives an interface an address and the network it is in.
 func (st *Stack) AddAddress(nic int32, p netip.Prefix) error {
-	err := errno(st.s.AddProtocolAddress(tcpip.NICID(nic), protocolAddress(p), engine.AddressProperties{}))
-	if err == nil && nic != LoopbackNIC && p.Addr().Is4() {
-		// What goes to it from here comes by lo, where the engine would answer no echo to
-		// an address that is not lo's. As one that is never primary it is not told of.
-		alias := engine.AddressProperties{PEB: engine.NeverPrimaryEndpoint}
-		one := netip.PrefixFrom(p.Addr(), p.Addr().BitLen())
-		_ = st.s.AddProtocolAddress(LoopbackNIC, protocolAddress(one), alias) // or it is there
-	}
-	return err
-}
-
-func protocolAddress(p netip.Prefix) tcpip.ProtocolAddress {
-	return tcpip.ProtocolAddress{
+	return errno(st.s.AddProtocolAddress(tcpip.NICID(nic), tcpip.ProtocolAddress{
 		Protocol:          proto(p.Addr()),
 		AddressWithPrefix: tcpip.AddressWithPrefix{Address: address(p.Addr()), PrefixLen: p.Bits()},
-	}
+	}, engine.AddressProperties{}))
 }
 
 // RemoveAddress takes it away again.
 func (st *Stack) RemoveAddress(nic int32, ip netip.Addr) error {
-	err := st.s.RemoveAddress(tcpip.NICID(nic), address(ip))
-	st.forget(ip)
-	return errno(err)
-}
-
-// forget ends lo's part in an address that no interface has.
-func (st *Stack) forget(ip netip.Addr) {
-	a := address(ip)
-	for _, i := range st.s.NICInfo() {
-		for _, p := range i.ProtocolAddresses {
-			if p.AddressWithPrefix.Address == a {
-				return
-			}
-		}
-	}
-	_ = st.s.RemoveAddress(LoopbackNIC, a) // if it is there
+	return errno(st.s.RemoveAddress(tcpip.NICID(nic), address(ip)))
 }
 
 // IsLocal returns the interface that has ip, 0 if none has. On lo all of its network is

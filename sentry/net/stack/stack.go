@@ -17,7 +17,6 @@ import (
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
-	linkloop "gvisor.dev/gvisor/pkg/tcpip/link/loopback"
 	"gvisor.dev/gvisor/pkg/tcpip/network/arp"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
@@ -148,11 +147,11 @@ func (st *Stack) configure() error {
 	return errno(st.s.SetPortRange(FirstPort, LastPort))
 }
 
-// loopback is what lo has when it is up.
-var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8"), netip.MustParsePrefix("::1/128")}
+// loAddresses is what lo has when it is up.
+var loAddresses = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8"), netip.MustParsePrefix("::1/128")}
 
 func (st *Stack) addLoopback() error {
-	return errno(st.s.CreateNICWithOptions(LoopbackNIC, linkloop.New(), engine.NICOptions{Name: "lo", Disabled: true, DeliverLinkPackets: true}))
+	return errno(st.s.CreateNICWithOptions(LoopbackNIC, newLoopback(st), engine.NICOptions{Name: "lo", Disabled: true, DeliverLinkPackets: true}))
 }
 
 // An Addr is an address, a port, and the interface that a scope names. The zero value
