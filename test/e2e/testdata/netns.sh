@@ -5,7 +5,10 @@ mount -t tmpfs none /run
 mount -t sysfs none /sys
 mkdir /run/netns
 ip link set lo up
-for n in a b r; do ip netns add $n; done
+# A namespace begins with the host's setting.
+off='echo 0 >/proc/sys/net/ipv4/ip_forward'
+eval "$off"
+for n in a b r; do ip netns add $n; ip netns exec $n sh -c "$off"; done
 ip link add br0 type bridge
 ip link set br0 up
 ip addr add 10.9.0.1/24 dev br0
