@@ -17,10 +17,13 @@ import (
 func TestPairs(t *testing.T) {
 	for _, name := range []string{"pairtcp", "pairflow", "pairdata", "pairpath"} {
 		t.Run(name, func(t *testing.T) {
+			if name == "pairflow" && os.Getenv("GLOVEBOX_FULL") == "" {
+				t.Skip("waits for time-outs for three minutes: GLOVEBOX_FULL=1 runs it")
+			}
 			bin := filepath.Join(t.TempDir(), name)
 			gcc := exec.Command("gcc", "-O1", "-static", "-pthread", "-w", "-o", bin, "../guest/"+name+".c")
 			if out, err := gcc.CombinedOutput(); err != nil {
-				t.Skipf("host feature missing: a C compiler: %v: %s", err, out)
+				t.Fatalf("%v: %s", err, out)
 			}
 			for _, where := range []string{"natively", "inside"} {
 				if !t.Run(where, func(t *testing.T) { runPair(t, bin, where == "inside") }) {
