@@ -5,7 +5,6 @@ import (
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/link/fdbased"
-	"gvisor.dev/gvisor/pkg/tcpip/link/qdisc/fifo"
 	engine "gvisor.dev/gvisor/pkg/tcpip/stack"
 )
 
@@ -25,9 +24,6 @@ type Link struct {
 
 // offloadMax is the largest segment, in bytes.
 const offloadMax = 64 << 10
-
-// queueLength is how many frames may wait to be sent (txqueuelen).
-const queueLength = 1000
 
 // AddLink adds an interface, which is up.
 func (st *Stack) AddLink(l Link) error {
@@ -52,7 +48,7 @@ func (st *Stack) AddLink(l Link) error {
 	id := tcpip.NICID(l.ID)
 	rtnl.Lock()
 	defer rtnl.Unlock()
-	if err := st.s.CreateNICWithOptions(id, ep, engine.NICOptions{Name: l.Name, QDisc: fifo.New(ep, 1, queueLength), DeliverLinkPackets: true}); err != nil {
+	if err := st.s.CreateNICWithOptions(id, ep, engine.NICOptions{Name: l.Name, QDisc: newQueue(ep), DeliverLinkPackets: true}); err != nil {
 		return errno(err)
 	}
 	st.tap(l.ID)
