@@ -236,12 +236,21 @@ func (s *Socket) sourceLocked(a stack.Addr) (stack.Addr, error) {
 // (tcp_sndbuf_expand). A megabyte written at once is taken at once.
 const nearBuf = 2626560
 
+// farBuf is what others' connections begin with. The engine enlarges a buffer when it is
+// half empty, by the congestion window, which does not grow while there is too little to
+// send: from tcp_wmem's default that takes half a second.
+const farBuf = 256 << 10
+
 // meet tells an endpoint of its peer. What SO_SNDBUF sets comes later.
 func (s *Socket) meet(ep *stack.Endpoint, peer stack.Addr) {
 	near := peer.IP.IsValid() && peer.IP.Unmap().IsLoopback()
 	s.near.Store(near)
-	if near && s.value(sndbuf) == 0 {
+	switch {
+	case s.value(sndbuf) != 0:
+	case near:
 		_ = ep.Set(stack.SendBuffer, nearBuf) // it cannot fail
+	default:
+		ep.StartSendBuffer(farBuf)
 	}
 }
 

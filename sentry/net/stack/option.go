@@ -121,6 +121,9 @@ func (e *Endpoint) Set(o Option, v int) error {
 	return errno(setters[o](e, v))
 }
 
+// StartSendBuffer sets the size that TCP's send buffer grows from by itself.
+func (e *Endpoint) StartSendBuffer(n int) { e.ep.SocketOptions().SetSendBufferSize(int64(n), false) }
+
 // SendBuffer and RecvBuffer are the sizes of buffers, which TCP changes by itself.
 func (e *Endpoint) SendBuffer() int { return int(e.ep.SocketOptions().GetSendBufferSize()) }
 func (e *Endpoint) RecvBuffer() int { return int(e.ep.SocketOptions().GetReceiveBufferSize()) }
