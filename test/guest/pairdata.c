@@ -318,9 +318,15 @@ static void groups(void)
 	}
 	meet();
 	r = socket(family(), SOCK_DGRAM, 0);
-	if (near)
-		CHECK(MEMBER(IP_ADD_MEMBERSHIP, IPV6_ADD_MEMBERSHIP) == 0);
-	else {
+	if (near) {
+		// More than once: who has just left may be late to say that it is there again.
+		for (int i = 0; i < 3; i++) {
+			CHECK(MEMBER(IP_ADD_MEMBERSHIP, IPV6_ADD_MEMBERSHIP) == 0);
+			usleep(200000);
+			if (i < 2)
+				CHECK(MEMBER(IP_DROP_MEMBERSHIP, IPV6_DROP_MEMBERSHIP) == 0);
+		}
+	} else {
 		int seen = 0;
 		unsigned char p[2000];
 		for (int i = 0; i < 50 && !seen && events(raw, POLLIN); i++) {
