@@ -66,12 +66,12 @@ func (t *Task) Clone(a *CloneArgs) (int32, error) {
 		user.tasks.Add(-1)
 		return 0, linux.EAGAIN
 	}
+	defer t.takeBack() // of what copyTask lends, also if it fails
 	child, err := t.copyTask(a)
 	if err != nil {
 		user.tasks.Add(-1)
 		return 0, err
 	}
-	defer t.takeBack()
 	var undo func()
 	if a.Flags&linux.CLONE_PIDFD != 0 {
 		var fd int32

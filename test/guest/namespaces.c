@@ -333,6 +333,27 @@ static void many(void)
 	}
 }
 
+static int leave(void *a)
+{
+	_exit(0);
+}
+
+// There may be no room for another namespace, when a child already runs in what vfork(2)
+// lends it.
+static void full(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	int fds[300], n = 0;
+	while (n < 300 && unshare(CLONE_NEWNET) == 0)
+		fds[n++] = ns("net");
+	for (int i = 0; i < 2; i++) {
+		pid_t p = clone(leave, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_NEWNET | SIGCHLD, 0);
+		CHECK(p > 0 ? waitpid(p, 0, 0) == p : errno == ENOSPC);
+	}
+	while (n > 0)
+		close(fds[--n]);
+}
+
 int main(void)
 {
 	files();
@@ -341,5 +362,6 @@ int main(void)
 	mounts();
 	many();
 	in_child(shared);
+	in_child(full);
 	return failures != 0;
 }
