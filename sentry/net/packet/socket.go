@@ -58,6 +58,9 @@ type received struct {
 // overhead is what a packet costs beside its data (SKB_TRUESIZE).
 const overhead = 704
 
+// cost is what r takes of SO_RCVBUF: all of the frame is kept, however little a filter left.
+func (r *received) cost() int { return len(r.Frame) + overhead }
+
 const (
 	readable = wait.In | wait.RdNorm
 	writable = wait.Out | wait.WrNorm
@@ -123,7 +126,7 @@ func (s *Socket) keepLocked(r *received, n int) bool {
 	}
 	r.data = r.data[:n]
 	s.recvd = append(s.recvd, r)
-	s.cost += len(r.data) + overhead
+	s.cost += r.cost()
 	return true
 }
 
@@ -318,7 +321,7 @@ func (s *Socket) Recv(_ *vfs.Ctx, b *guest.Buf, m *socket.Incoming) (int64, erro
 	if m.Flags&linux.MSG_PEEK == 0 {
 		s.recvd[0] = nil
 		s.recvd = s.recvd[1:]
-		s.cost -= len(r.data) + overhead
+		s.cost -= r.cost()
 	}
 	s.recvMu.Unlock()
 	n, err := b.CopyOut(r.data)
