@@ -104,3 +104,28 @@ func TestBridgeTable(t *testing.T) {
 		t.Errorf("%d addresses", len(b.table))
 	}
 }
+
+// TestNewDevice refuses what SetMTU and SetLinkAddr refuse.
+func TestNewDevice(t *testing.T) {
+	st, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	for _, c := range []struct {
+		s    Spec
+		want error
+	}{
+		{Spec{MTU: minMTU - 1}, linux.EINVAL},
+		{Spec{MTU: maxMTU + 1}, linux.EINVAL},
+		{Spec{MTU: 1<<32 - 1}, linux.EINVAL},
+		{Spec{LinkAddr: make([]byte, 6)}, linux.EADDRNOTAVAIL},
+		{Spec{LinkAddr: []byte{1, 2, 3, 4, 5, 6}}, linux.EADDRNOTAVAIL},
+		{Spec{LinkAddr: []byte{2}}, linux.EADDRNOTAVAIL},
+		{Spec{MTU: minMTU, LinkAddr: []byte{2, 0, 0, 0, 0, 1}}, nil},
+	} {
+		if _, err := st.AddDevice(Dummy, c.s); err != c.want {
+			t.Errorf("AddDevice(%+v) = %v, want %v", c.s, err, c.want)
+		}
+	}
+}

@@ -67,6 +67,12 @@ func (st *Stack) AddVeth(s Spec, other *Stack, o Spec) (int32, error) {
 
 // attach adds an interface, down. rtnl is held.
 func (st *Stack) attach(d *device, s Spec) (int32, error) {
+	if s.MTU != 0 && (s.MTU < minMTU || s.MTU > maxMTU) {
+		return 0, linux.EINVAL
+	}
+	if len(s.LinkAddr) > 0 && !validLinkAddr(s.LinkAddr) {
+		return 0, linux.EADDRNOTAVAIL
+	}
 	infos := st.s.NICInfo()
 	if st.closed {
 		return 0, linux.ENODEV
@@ -373,10 +379,16 @@ func (st *Stack) SetMTU(id int32, n uint32) error {
 	return errno(st.s.SetNICMTU(tcpip.NICID(id), n))
 }
 
+// validLinkAddr is is_valid_ether_addr.
+func validLinkAddr(a []byte) bool {
+	l := tcpip.LinkAddress(a)
+	return len(a) == header.EthernetAddressSize && !header.IsMulticastEthernetAddress(l) && l != header.UnspecifiedEthernetAddress
+}
+
 // SetLinkAddr changes an interface's link address.
 func (st *Stack) SetLinkAddr(id int32, a []byte) error {
 	l := tcpip.LinkAddress(a)
-	if len(a) != header.EthernetAddressSize || header.IsMulticastEthernetAddress(l) || l == header.UnspecifiedEthernetAddress {
+	if !validLinkAddr(a) {
 		return linux.EADDRNOTAVAIL
 	}
 	rtnl.Lock()
