@@ -269,6 +269,9 @@ func (v *VFS) Bind(from, at Path, flags MountFlags) (*Mount, error) {
 // BindTree is Bind, and of what is mounted below too if all is true (MS_REC).
 func (v *VFS) BindTree(from, at Path, all bool) error {
 	old := v.Mounts()
+	if o := from.Mount.vfs; o != nil {
+		old = o.Mounts() // another namespace's, by way of /proc/PID/root
+	}
 	top, err := v.Bind(from, at, 0)
 	if err != nil || !all {
 		return err
