@@ -198,6 +198,9 @@ func (v *VFS) Copy(x *FSContext) (*VFS, *FSContext) {
 	t := &mountTable{at: make(map[mountKey]*Mount, len(old.at)), list: make([]*Mount, 0, len(old.list))}
 	twin := make(map[*Mount]*Mount, len(old.list))
 	for _, o := range old.list { // a mount comes after its parent
+		if o.held() != nil || o.parent != nil && twin[o.parent] == nil {
+			continue
+		}
 		o.sb.mounts.Inc()
 		m := &Mount{ID: v.nextID(), Source: o.Source, Options: o.Options, Part: o.Part, locked: o.locked,
 			vfs: n, sb: o.sb, root: o.root, parent: twin[o.parent], at: o.at}
@@ -258,12 +261,27 @@ func (v *VFS) Bind(from, at Path, flags MountFlags) (*Mount, error) {
 		return nil, linux.EINVAL
 	}
 	m.SetFlags(flags | from.Mount.Flags())
-	if _, err := v.attach(m, at); err != nil {
+	err := error(linux.EINVAL)
+	if n := m.held(); n == nil || n.id > v.id {
+		_, err = v.attach(m, at)
+	}
+	if err != nil {
 		m.users.Store(1)
 		m.put()
 		return nil, err
 	}
 	return m, nil
+}
+
+// A Holder is a file system that holds a mount namespace, if Held is not nil. It is mounted
+// only in older ones, and not copied: none is to hold itself (mnt_ns_loop).
+type Holder interface{ Held() *VFS }
+
+func (m *Mount) held() *VFS {
+	if h, ok := m.sb.fs.(Holder); ok {
+		return h.Held()
+	}
+	return nil
 }
 
 // BindTree is Bind, and of what is mounted below too if all is true (MS_REC).

@@ -333,6 +333,34 @@ static void many(void)
 	}
 }
 
+// A mount namespace may be bound in an older one, but not hold itself, and is not copied.
+static void cycle(void)
+{
+	CHECK(unshare(CLONE_NEWNS) == 0 && mount(0, "/", 0, MS_REC | MS_PRIVATE, 0) == 0);
+	CHECK(mount("x", "/tmp", "tmpfs", 0, 0) == 0);
+	int fd = open("/tmp/f", O_CREAT | O_RDONLY, 0600);
+	CHECK(fd >= 0);
+	close(fd);
+	FAILS(mount("/proc/self/ns/mnt", "/tmp/f", 0, MS_BIND, 0), EINVAL);
+	pid_t p = fork();
+	if (p == 0) {
+		CHECK(unshare(CLONE_NEWNS) == 0);
+		raise(SIGSTOP);
+		_exit(failures != 0);
+	}
+	int status;
+	char path[64];
+	struct statfs fs;
+	CHECK(waitpid(p, &status, WUNTRACED) == p);
+	snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)p);
+	CHECK(mount(path, "/tmp/f", 0, MS_BIND, 0) == 0);
+	CHECK(statfs("/tmp/f", &fs) == 0 && fs.f_type == 0x6e736673);
+	CHECK(unshare(CLONE_NEWNS) == 0);
+	CHECK(statfs("/tmp/f", &fs) == 0 && fs.f_type != 0x6e736673);
+	kill(p, SIGCONT);
+	CHECK(waitpid(p, &status, 0) == p && status == 0);
+}
+
 static int leave(void *a)
 {
 	_exit(0);
@@ -363,5 +391,6 @@ int main(void)
 	many();
 	in_child(shared);
 	in_child(full);
+	in_child(cycle);
 	return failures != 0;
 }

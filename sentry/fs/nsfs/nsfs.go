@@ -125,6 +125,15 @@ func (fs *fileSystem) Root() vfs.Inode { return fs.i }
 // Title implements vfs.Titled.
 func (fs *fileSystem) Title() string { return fs.i.kind.Title(fs.i.o) }
 
+// Held implements vfs.Holder.
+func (fs *fileSystem) Held() *vfs.VFS {
+	if fs.i == nil {
+		return nil
+	}
+	m, _ := fs.i.o.(*vfs.VFS)
+	return m
+}
+
 // Statfs implements vfs.FileSystem.
 func (*fileSystem) Statfs(*vfs.Ctx) (linux.Statfs, error) {
 	const magic = 0x6e736673 // NSFS_MAGIC
