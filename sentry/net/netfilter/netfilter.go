@@ -226,6 +226,11 @@ func (t *Tables) Replace(st *stack.Stack, v6 bool, value []byte) (counters uint6
 	if err != nil {
 		return 0, 0, err
 	}
+	for i := range rules.Rules {
+		if only, ok := onlyIn[rules.Rules[i].Do.Verdict]; ok && only != name {
+			return 0, 0, linux.EINVAL
+		}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before, err := t.get(key{v6, name})

@@ -21,6 +21,11 @@ var targets = map[string]struct {
 	"REJECT":     {0, 0, stack.Reject},
 }
 
+// onlyIn is the table that a target is for, if there is but one (xt_check_target).
+var onlyIn = map[stack.Verdict]string{
+	stack.Redirect: "nat", stack.DNAT: "nat", stack.SNAT: "nat", stack.Masquerade: "nat", stack.Reject: "filter",
+}
+
 // knowsTarget reports whether there is a target of a name, and of a revision.
 func knowsTarget(name string, rev uint8, v6 bool) (known, ok bool) {
 	if name == "" || name == "ERROR" {
