@@ -64,6 +64,9 @@ func (c *container) start(p *Process, ns *kernel.PIDNamespace, fds *vfs.FDTable,
 	tg, err := c.k.Start(in)
 	if err != nil {
 		img.Memory.DecUsers()
+		in.Files.FS.Dec()
+		c.vfs.Dec()
+		c.sandbox.net.Dec()
 		return nil, err
 	}
 	tg.OOMScoreAdj().Store(int32(p.OOMScoreAdj))
