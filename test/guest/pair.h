@@ -17,6 +17,7 @@ static inline int family(void) { return six ? AF_INET6 : AF_INET; }
 // lacks: what the engine of the Sentry's network does not do. Each is in
 // docs/compatibility.md; the checks of it are for Linux alone. All are here.
 enum lack {
+	REPORTS,         // of groups, IGMP and MLD: the engine sends them with locks held that their way needs
 	ICMP6_CODES,     // unreachable: of the address, or by a filter (ICMPv6 codes 1 and 3)
 	URGENT_DATA,     // is in line
 	PEERS_MSS,       // is not told

@@ -333,7 +333,8 @@ static void groups(void)
 			ssize_t k = recv(raw, p, sizeof p, 0);
 			seen = memmem(p, k, six ? (void *)&group.in6.sin6_addr : (void *)&group.in.sin_addr, six ? 16 : 4) != NULL;
 		}
-		CHECK(seen);
+		if (!lacks(REPORTS))
+			CHECK(seen);
 		close(raw);
 	}
 	meet();

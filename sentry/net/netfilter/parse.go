@@ -118,13 +118,89 @@ func (t *table) parse(v6 bool, hooks uint32) (*stack.Table, error) {
 		}
 		out.Entry[h], out.Underflow[h] = entry, under
 	}
-	return out, nil
+	return out, bounded(out)
+}
+
+// maxSteps is how many rules a packet may meet at most: jumps multiply.
+const maxSteps = 1 << 16
+
+// bounded refuses chains that lead back to themselves (ELOOP, mark_source_chains), and
+// tables in which a packet would meet too many rules (EINVAL, where Linux lets it).
+func bounded(t *stack.Table) error {
+	const open = -1 // on the way that is looked at
+	cost := make([]int, len(t.Rules))
+	var from func(i, depth int) (int, error)
+	from = func(i, depth int) (int, error) {
+		// A chain, from its end: rules are many, jumps in one another few.
+		if depth > maxDepth {
+			return 0, linux.ELOOP
+		}
+		end := i
+		for end < len(t.Rules) && cost[end] == 0 {
+			cost[end] = open
+			if ends(&t.Rules[end]) {
+				break
+			}
+			end++
+		}
+		if end < len(t.Rules) && cost[end] == open && !ends(&t.Rules[end]) {
+			return 0, linux.ELOOP
+		}
+		after := 0
+		if end < len(t.Rules) && cost[end] > 0 {
+			after = cost[end]
+			end--
+		}
+		for j := min(end, len(t.Rules)-1); j >= i; j-- {
+			n := 1
+			if !ends(&t.Rules[j]) {
+				n += after
+			}
+			if r := &t.Rules[j]; r.Do.Verdict == stack.Jump {
+				if cost[r.Do.To] == open {
+					return 0, linux.ELOOP
+				}
+				c := cost[r.Do.To]
+				if c == 0 {
+					var err error
+					if c, err = from(r.Do.To, depth+1); err != nil {
+						return 0, err
+					}
+				}
+				n += c
+			}
+			if n > maxSteps {
+				return 0, linux.EINVAL
+			}
+			cost[j], after = n, n
+		}
+		return cost[i], nil
+	}
+	for _, h := range t.Entry {
+		if h < 0 || cost[h] > 0 {
+			continue
+		}
+		if _, err := from(h, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxDepth is how deep chains jump into one another: deeper packets are lost.
+const maxDepth = 16
+
+// ends reports whether no packet goes on from r to the next rule.
+func ends(r *stack.Rule) bool {
+	h := &r.Header
+	always := len(r.Matches) == 0 && h.SrcMask.IsUnspecified() && h.DstMask.IsUnspecified() && h.In == "" && h.Out == "" && h.Proto == 0
+	return r.Do.Verdict != stack.Jump && always || r.Error
 }
 
 // unconditional reports whether r is a chain's policy (check_underflow).
 func unconditional(r *stack.Rule) bool {
 	h := &r.Header
-	return len(r.Matches) == 0 && h.SrcMask.IsUnspecified() && h.DstMask.IsUnspecified() && h.In == "" && h.Out == "" && h.Proto == 0 &&
+	return !r.Error && len(r.Matches) == 0 && h.SrcMask.IsUnspecified() && h.DstMask.IsUnspecified() && h.In == "" && h.Out == "" && h.Proto == 0 &&
 		(r.Do.Verdict == stack.Accept || r.Do.Verdict == stack.Drop)
 }
 
@@ -172,9 +248,7 @@ func (l *layout) rule(e []byte, at map[uint32]int) (r stack.Rule, err error) {
 	case name == "":
 		r.Do, err = standardTarget(x[extensionHead:], at)
 	case name == "ERROR":
-		r.Do = stack.Action{Verdict: stack.Drop} // nobody comes here
-		// It must not be taken for a policy.
-		r.Matches = append(r.Matches, func(*stack.View) bool { return true })
+		r.Do, r.Error = stack.Action{Verdict: stack.Drop}, true // nobody comes here
 	default:
 		r.Do, err = parseTarget(name, rev, l.v6, x[extensionHead:])
 	}

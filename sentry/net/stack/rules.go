@@ -33,6 +33,7 @@ type Rule struct {
 	Header  Header
 	Matches []func(*View) bool
 	Do      Action
+	Error   bool // where a chain begins, and a table ends
 }
 
 // A Header is what a rule wants of a packet's addresses. A prefix need not be one: bits of
@@ -76,7 +77,6 @@ const (
 	Drop
 	Return
 	Jump
-	Continue // with the next rule
 	Redirect
 	DNAT
 	SNAT
@@ -109,7 +109,7 @@ func (st *Stack) ReplaceTable(name string, v6 bool, t *Table) error {
 	}
 	e := engine.Table{BuiltinChains: t.Entry, Underflows: t.Underflow, Rules: make([]engine.Rule, 0, len(t.Rules))}
 	for i := range t.Rules {
-		r, err := st.rule(&t.Rules[i], i, v6)
+		r, err := st.rule(&t.Rules[i], v6)
 		if err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (st *Stack) ReplaceTable(name string, v6 bool, t *Table) error {
 	return nil
 }
 
-func (st *Stack) rule(r *Rule, at int, v6 bool) (engine.Rule, error) {
+func (st *Stack) rule(r *Rule, v6 bool) (engine.Rule, error) {
 	h := &r.Header
 	e := engine.Rule{Filter: engine.IPHeaderFilter{
 		Src: address(h.Src), SrcMask: address(h.SrcMask), SrcInvert: h.NotSrc,
@@ -133,7 +133,7 @@ func (st *Stack) rule(r *Rule, at int, v6 bool) (engine.Rule, error) {
 	for _, f := range r.Matches {
 		e.Matchers = append(e.Matchers, matcher{st, f})
 	}
-	t, err := st.target(&r.Do, at, v6)
+	t, err := st.target(&r.Do, v6)
 	e.Target = t
 	return e, err
 }
@@ -212,7 +212,7 @@ func (j jump) Action(*engine.PacketBuffer, engine.Hook, *engine.Route, engine.Ad
 	return engine.RuleJump, int(j)
 }
 
-func (st *Stack) target(a *Action, at int, v6 bool) (engine.Target, error) {
+func (st *Stack) target(a *Action, v6 bool) (engine.Target, error) {
 	net := tcpip.NetworkProtocolNumber(header.IPv4ProtocolNumber)
 	if v6 {
 		net = header.IPv6ProtocolNumber
@@ -231,8 +231,6 @@ func (st *Stack) target(a *Action, at int, v6 bool) (engine.Target, error) {
 		return &engine.ReturnTarget{NetworkProtocol: net}, nil
 	case Jump:
 		return jump(a.To), nil
-	case Continue:
-		return jump(at + 1), nil
 	case Redirect:
 		t = &engine.RedirectTarget{Port: a.Port, NetworkProtocol: net}
 	case DNAT:
